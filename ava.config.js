@@ -1,0 +1,5 @@
+export default {
+  extensions: { ts: 'module' },
+  files: ['test/**/*.test.ts', '!test/real/**', '!test/fixtures/**'],
+  timeout: '60s',
+};

@@ -1,0 +1,79 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Digest } from '../digest.ts';
+import type { Report } from '../model/event.ts';
+import type { Observation } from '../model/observation.ts';
+import type { Capabilities, Server } from '../model/pool.ts';
+import type { Step } from '../model/step.ts';
+
+/** Who an object at a provider belongs to; every object carries it. */
+export type DeploymentIdentity = {
+  /** Random, for life; 12 lower-case letters and digits, the first a letter. Names of network interfaces are built from it. */
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly blueprint: Digest;
+};
+
+/** A file to lay into an instance before its services start. */
+export type GuestFile = {
+  readonly path: string;
+  readonly content: string;
+  /** Octal text such as `0644`. */
+  readonly mode: string;
+  readonly owner?: string;
+  readonly onChange?: string;
+};
+
+/** What a step needs besides its own data: things that must not be stored with it. */
+export type StepContext = {
+  readonly deployment: DeploymentIdentity;
+  /** Rendered files of the instance, secrets inside; empty for other kinds. Never stored outside owner-only files. */
+  readonly files: readonly GuestFile[];
+  readonly signal: AbortSignal;
+  readonly report: Report;
+};
+
+/** A command to run in an instance. */
+export type ExecRequest = {
+  readonly instance: string;
+  readonly command: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly stdin?: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Ends the command when it expires. */
+  readonly timeoutMs?: number;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * The code that talks to one provider.
+ *
+ * All drivers pass `test/contracts/driver.ts`. A driver keeps no list of its own: it finds what exists by the
+ * identity that every object carries, so it can be killed between any two system calls and asked again.
+ */
+export interface Driver {
+  readonly name: string;
+  /** Tries what the pool can do; cached by the driver where trying is dear. */
+  capabilities(signal: AbortSignal): Promise<Capabilities>;
+  /** Lists the pool's servers in a stable order. */
+  servers(signal: AbortSignal): Promise<readonly Server[]>;
+  /** Tells what exists of a deployment. Never waits for a guest longer than two seconds. */
+  observe(deployment: DeploymentIdentity, signal: AbortSignal): Promise<Observation>;
+  /**
+   * Brings one object to its desired state, or removes it. Idempotent, and safe to repeat after a kill at any instant.
+   *
+   * An `instance` step returns when the VM runs, not when it is healthy. A `volume` removal keeps the data unless
+   * the step's `deletesData` is true.
+   */
+  perform(step: Step, context: StepContext): Promise<void>;
+  /** Runs a command in a running instance. @returns the guest's exit code, 0 to 255 */
+  exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number>;
+  /** Streams an instance's log as raw bytes, oldest first; with `follow` until the signal or the instance ends. */
+  logs(
+    deployment: DeploymentIdentity,
+    instance: string,
+    options: { readonly follow: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<Uint8Array>;
+}

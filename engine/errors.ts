@@ -1,0 +1,217 @@
+/** Whose doing a failure is: the caller's request, the world around us (pool, disk, tools), or ours. */
+export type Fault = 'user' | 'world' | 'sheaf';
+
+type ErrorRow = {
+  readonly fault: Fault;
+  readonly http: number;
+  readonly exit: number;
+  readonly meaning: string;
+};
+
+/**
+ * Every code an {@link EngineError} may carry.
+ *
+ * Exit codes 0, 1 and 2 mean done, problems in the input, wrong usage; 120 and above belong to `exec`, which
+ * otherwise passes the guest's own code through. `docs/errors.md` is generated from this table.
+ */
+export const errorTable = {
+  INPUT_INVALID: {
+    fault: 'user',
+    http: 422,
+    exit: 1,
+    meaning: 'The description has problems; nothing was changed.',
+  },
+  USAGE_WRONG: {
+    fault: 'user',
+    http: 400,
+    exit: 2,
+    meaning: 'The command line is not one that this verb takes.',
+  },
+  SOURCE_MISSING: {
+    fault: 'user',
+    http: 404,
+    exit: 3,
+    meaning: 'No application was found at the given place.',
+  },
+  DEPLOYMENT_MISSING: { fault: 'user', http: 404, exit: 4, meaning: 'No deployment has this name.' },
+  DEPLOYMENT_EXISTS: {
+    fault: 'user',
+    http: 409,
+    exit: 5,
+    meaning: 'The name belongs to another version or application.',
+  },
+  DEPLOYMENT_BUSY: { fault: 'user', http: 409, exit: 6, meaning: 'Another operation holds this deployment.' },
+  INSTANCE_MISSING: {
+    fault: 'user',
+    http: 404,
+    exit: 7,
+    meaning: 'The deployment has no instance of this name.',
+  },
+  DATA_UNDECIDED: {
+    fault: 'user',
+    http: 400,
+    exit: 8,
+    meaning: 'The operation would touch data and was not told whether to keep or delete it.',
+  },
+  INPUT_REFUSED: {
+    fault: 'user',
+    http: 422,
+    exit: 9,
+    meaning: 'A parameter, an exposed address or a name given on the command line is not acceptable.',
+  },
+  POOL_MISSING: { fault: 'user', http: 404, exit: 10, meaning: 'No pool has this name.' },
+  POOL_EMPTY: { fault: 'world', http: 409, exit: 11, meaning: 'The pool has no server.' },
+  PLACEMENT_IMPOSSIBLE: {
+    fault: 'world',
+    http: 409,
+    exit: 12,
+    meaning: 'No server has room for an instance; the details say which lacks what.',
+  },
+  ISOLATION_UNAVAILABLE: {
+    fault: 'world',
+    http: 409,
+    exit: 13,
+    meaning: 'The pool cannot enforce the wires, so nothing is run on it.',
+  },
+  TOOL_MISSING: {
+    fault: 'world',
+    http: 503,
+    exit: 14,
+    meaning: 'A program that this step needs is not installed.',
+  },
+  TOOL_FAILED: {
+    fault: 'world',
+    http: 502,
+    exit: 15,
+    meaning: 'A program that this step ran ended with an error.',
+  },
+  ROOT_REQUIRED: {
+    fault: 'world',
+    http: 403,
+    exit: 16,
+    meaning: 'The operation needs rights that this user does not have.',
+  },
+  DISK_FULL: {
+    fault: 'world',
+    http: 507,
+    exit: 17,
+    meaning: 'A file system has no room left; nothing half-written was kept.',
+  },
+  ADDRESS_TAKEN: {
+    fault: 'world',
+    http: 409,
+    exit: 18,
+    meaning: 'The address and port asked for are in use.',
+  },
+  IMAGE_FAILED: { fault: 'world', http: 502, exit: 19, meaning: 'An image could not be built.' },
+  IMAGE_MISSING: {
+    fault: 'world',
+    http: 409,
+    exit: 20,
+    meaning: 'An image is neither stored nor buildable here.',
+  },
+  BLOB_CORRUPT: {
+    fault: 'world',
+    http: 500,
+    exit: 21,
+    meaning: 'Stored bytes do not have the digest that names them.',
+  },
+  TEMPLATE_FAILED: {
+    fault: 'user',
+    http: 422,
+    exit: 22,
+    meaning: 'A configuration template could not be rendered with the settled values.',
+  },
+  INSTANCE_FAILED: {
+    fault: 'world',
+    http: 502,
+    exit: 23,
+    meaning: 'An instance could not be started, or ended at once.',
+  },
+  INSTANCE_UNHEALTHY: {
+    fault: 'world',
+    http: 504,
+    exit: 24,
+    meaning: 'An instance runs but did not become healthy in time.',
+  },
+  INSTANCE_SILENT: {
+    fault: 'world',
+    http: 504,
+    exit: 25,
+    meaning: 'An instance did not answer on its control channel in time, or answered nonsense.',
+  },
+  STATE_NEWER: {
+    fault: 'user',
+    http: 409,
+    exit: 26,
+    meaning: 'The state was written by a newer program; this one leaves it alone.',
+  },
+  STATE_CORRUPT: {
+    fault: 'world',
+    http: 500,
+    exit: 27,
+    meaning: 'The recorded state cannot be read or contradicts itself.',
+  },
+  SECRET_UNREADABLE: {
+    fault: 'world',
+    http: 500,
+    exit: 28,
+    meaning: 'The key of the secrets is missing, readable by others, or not the one they were sealed with.',
+  },
+  LEASE_LOST: {
+    fault: 'world',
+    http: 409,
+    exit: 29,
+    meaning: 'Another process took over this deployment; this one stopped before changing more.',
+  },
+  OPERATION_INTERRUPTED: {
+    fault: 'user',
+    http: 409,
+    exit: 30,
+    meaning: 'The operation was stopped on request; the same command resumes it.',
+  },
+  EXEC_FAILED: {
+    fault: 'world',
+    http: 502,
+    exit: 120,
+    meaning: 'The command could not be started in the instance.',
+  },
+  INTERNAL_ERROR: {
+    fault: 'sheaf',
+    http: 500,
+    exit: 99,
+    meaning: 'A mistake of the program; please report it.',
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+/** The name of a failure; callers branch on it, never on the message. */
+export type ErrorCode = keyof typeof errorTable;
+
+/** What an {@link EngineError} carries beside its code and message. */
+export type ErrorOptions = {
+  /** What to do about it: one imperative sentence. */
+  readonly hint?: string;
+  /** Facts for programs; never secrets. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: unknown;
+};
+
+/** An act that failed. Says what and where; the hint says what to do. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.hint = options.hint;
+    this.details = options.details ?? {};
+  }
+}
+
+/** Gives the process exit code that the error table assigns to a failure. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof EngineError ? errorTable[error.code].exit : errorTable.INTERNAL_ERROR.exit;
+}

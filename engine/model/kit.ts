@@ -1,0 +1,26 @@
+import type { Digest } from '../digest.ts';
+import type { Descriptor } from './blob.ts';
+
+/**
+ * The guest kit: what lets an image run as a VM, and what stands beside the VM on the host.
+ *
+ * Its canonical JSON lies in the blob store; the digest of that text names the kit.
+ */
+export type Kit = {
+  readonly kind: 'Kit';
+  readonly version: string;
+  readonly platform: 'linux/amd64';
+  /** Linux image for QEMU's `-kernel`. */
+  readonly kernel: Descriptor;
+  /** Initramfs with the supervisor, busybox and the modules that the boot needs. */
+  readonly initramfs: Descriptor;
+  /** Squashfs of the other kernel modules, for `/lib/modules`. */
+  readonly modules: Descriptor;
+  /** The supervisor alone, a static program, for drivers that run containers. */
+  readonly supervisor: Descriptor;
+  /** Static host program that keeps a console log in bounds and holds endpoints. */
+  readonly attendant: Descriptor;
+};
+
+/** A kit and the digest that names it. */
+export type NamedKit = { readonly digest: Digest; readonly kit: Kit };

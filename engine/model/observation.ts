@@ -1,0 +1,39 @@
+import type { Digest } from '../digest.ts';
+import type { ObjectKind } from './step.ts';
+
+/** What an instance was seen doing. `unknown`: the server did not answer. */
+export type InstanceCondition =
+  | 'absent'
+  | 'starting'
+  | 'waiting'
+  | 'running'
+  | 'stopping'
+  | 'stopped'
+  | 'failed'
+  | 'unknown';
+
+/** An object found at the provider. */
+export type Observed = {
+  readonly kind: Exclude<ObjectKind, 'instance'>;
+  readonly key: string;
+  readonly generation: number;
+  /** Digest of the canonical JSON of the desired state it was last brought to; null when that was not finished. */
+  readonly fingerprint: Digest | null;
+  /** False when it exists and does not do its work (an endpoint that nobody serves). */
+  readonly works: boolean;
+};
+
+/** An instance found at the provider, and what its supervisor says. */
+export type ObservedInstance = Omit<Observed, 'kind' | 'works'> & {
+  readonly kind: 'instance';
+  readonly condition: InstanceCondition;
+  /** Null while nothing can be said: no probe ran yet, or the supervisor is silent. */
+  readonly healthy: boolean | null;
+  /** For people: `waits for db`, `service php is restarted for the 3rd time` … Escaped already; at most 200 characters. */
+  readonly message: string;
+};
+
+/** Everything of one deployment that exists at a provider, by kind and key. */
+export type Observation = {
+  readonly objects: readonly (Observed | ObservedInstance)[];
+};

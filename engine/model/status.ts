@@ -1,0 +1,91 @@
+import type { Transport } from './blueprint.ts';
+import type { InstanceCondition } from './observation.ts';
+import type { Change, ObjectKind, Plan } from './step.ts';
+
+/** What can be said of a whole deployment. `kept`: stopped, its data volumes remain. `unfinished`: an operation waits to be resumed. */
+export type DeploymentState = 'running' | 'starting' | 'degraded' | 'stopped' | 'kept' | 'unfinished';
+
+/** One line of `sheaf status`. */
+export type DeploymentSummary = {
+  readonly name: string;
+  readonly application: string;
+  readonly version: string;
+  readonly owner: string;
+  readonly pool: string;
+  readonly state: DeploymentState;
+  /** The operation that waits to be resumed. */
+  readonly operation?: {
+    readonly id: string;
+    readonly verb: string;
+    readonly done: number;
+    readonly steps: number;
+  };
+};
+
+/** Everything that was observed of a deployment. */
+export type DeploymentStatus = DeploymentSummary & {
+  readonly endpoints: readonly {
+    readonly name: string;
+    readonly url: string;
+    readonly address: string;
+    readonly port: number;
+    readonly works: boolean;
+  }[];
+  readonly instances: readonly {
+    readonly name: string;
+    /** Path of the appliance, such as `web`. */
+    readonly appliance: string;
+    readonly uses: string;
+    readonly server: string;
+    readonly address: string;
+    readonly state: InstanceCondition;
+    readonly healthy: boolean | null;
+    readonly message: string;
+  }[];
+  readonly wires: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly port: number;
+    readonly transport: Transport;
+  }[];
+  readonly volumes: readonly {
+    readonly name: string;
+    readonly sizeBytes: number;
+    readonly exists: boolean;
+  }[];
+};
+
+/** Where an instance goes, or why it can go nowhere. */
+export type PlacementEntry =
+  | {
+      readonly instance: string;
+      readonly server: string;
+      readonly score: number;
+      readonly rejected: readonly ServerRejection[];
+    }
+  | { readonly instance: string; readonly server: null; readonly rejected: readonly ServerRejection[] };
+
+/** Why a server was not taken. */
+export type ServerRejection = { readonly server: string; readonly reason: string };
+
+/** What `plan` answers: what would happen, and why. */
+export type PlanReport = {
+  readonly name: string;
+  readonly plan: Plan;
+  readonly summary: Readonly<Record<Change, number>>;
+  readonly placement: readonly PlacementEntry[];
+  /** Images, contents and the kit that would be built first. */
+  readonly builds: readonly string[];
+  /** Instances that would stop for a while. */
+  readonly restarts: readonly string[];
+};
+
+/** One line of `sheaf events`. */
+export type LoggedEvent = {
+  readonly at: number;
+  readonly deployment: string;
+  readonly operation: string;
+  readonly kind: ObjectKind | 'operation';
+  readonly key: string;
+  readonly what: string;
+};
