@@ -1,0 +1,170 @@
+import { pipeline, Readable, type Writable } from 'node:stream';
+import { extract, type Header, pack } from 'tar-stream';
+import { EngineError } from '../errors.ts';
+
+/** What an entry of a tar archive is. */
+export type TarType =
+  | 'file'
+  | 'directory'
+  | 'symlink'
+  | 'link'
+  | 'fifo'
+  | 'character-device'
+  | 'block-device';
+
+/** One entry of a tar archive, without its content. */
+export type TarEntry = {
+  /** As written in the archive; a reader must not believe it. */
+  readonly path: string;
+  readonly type: TarType;
+  /** Permission bits, 0 to 0o7777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Whole seconds since 1970. */
+  readonly mtime: number;
+  /** Bytes of content; 0 for all but files. */
+  readonly size: number;
+  /** Where a `symlink` or `link` leads; empty otherwise. */
+  readonly target: string;
+  /** Extended attributes by name, such as `user.origin`; text only. */
+  readonly attributes: Readonly<Record<string, string>>;
+};
+
+/** An entry to write, with the bytes of a file. */
+export type TarSource = TarEntry & { readonly content?: Uint8Array | AsyncIterable<Uint8Array> };
+
+/** An entry that was read; its content must be read or skipped before the next entry is asked for. */
+export type TarItem = { readonly entry: TarEntry; readonly content: AsyncIterable<Uint8Array> };
+
+const attributePrefix = 'SCHILY.xattr.';
+const types: ReadonlySet<string> = new Set<TarType>([
+  'file',
+  'directory',
+  'symlink',
+  'link',
+  'fifo',
+  'character-device',
+  'block-device',
+]);
+// the ustar header has six octal digits for an owner (tar-stream leaves the seventh unused) and eleven for a time
+const largestOwner = 0o777777;
+const latestTime = 2 ** 31 - 1;
+
+/**
+ * Reads a tar archive (ustar, PAX, GNU) as a stream, entry by entry. Memory does not grow with its length.
+ *
+ * Nothing is judged but the archive's form: paths, links and owners are what the archive says.
+ *
+ * @throws EngineError BLOB_CORRUPT when it is no tar archive, ends early, or holds an entry of an unknown type
+ */
+export async function* readTar(archive: AsyncIterable<Uint8Array>): AsyncGenerator<TarItem> {
+  // tar-stream's streams behave as Node's do, but their types are streamx's
+  const entries = extract() as unknown as Writable & AsyncIterable<Readable & { readonly header: Header }>;
+  // an error of the source destroys `entries`, whose reader below then throws it
+  pipeline(archive, entries, () => undefined);
+  try {
+    for await (const item of entries) {
+      yield { entry: entryOf(item.header), content: item };
+      item.resume(); // whatever the caller left of the content
+    }
+  } catch (cause) {
+    if (cause instanceof EngineError) throw cause;
+    throw brokenTar(cause instanceof Error ? cause.message : String(cause), cause);
+  } finally {
+    entries.destroy();
+  }
+}
+
+/**
+ * Writes a tar archive: ustar, with PAX records only where an entry needs them. Same entries, same bytes.
+ *
+ * Entries stand in the order given; names of owners are left out, so that only the numbers count.
+ */
+export function writeTar(entries: AsyncIterable<TarSource> | Iterable<TarSource>): Readable {
+  const archive = pack() as unknown as Archive;
+  fill(archive, entries).then(
+    () => archive.finalize(),
+    (cause: Error) => archive.destroy(cause),
+  );
+  return Readable.from(archive, { objectMode: false });
+}
+
+type Archive = Readable & {
+  entry(header: Partial<Header>, done: (error?: Error | null) => void): Writable;
+  finalize(): void;
+};
+
+async function fill(
+  archive: Archive,
+  entries: AsyncIterable<TarSource> | Iterable<TarSource>,
+): Promise<void> {
+  for await (const source of entries) {
+    await new Promise<void>((resolve, reject) => {
+      const sink = archive.entry(headerOf(source), (error) => (error ? reject(error) : resolve()));
+      if (source.type !== 'file') return;
+      const content = source.content ?? new Uint8Array();
+      pipeline(content instanceof Uint8Array ? [content] : content, sink, (error) => {
+        if (error) reject(error);
+      });
+    });
+  }
+}
+
+function headerOf(entry: TarSource): Partial<Header> {
+  const pax = Object.fromEntries(
+    Object.entries(entry.attributes).map(([name, value]) => [attributePrefix + name, value]),
+  );
+  if (entry.uid > largestOwner) pax['uid'] = String(entry.uid);
+  if (entry.gid > largestOwner) pax['gid'] = String(entry.gid);
+  return {
+    name: entry.path,
+    type: entry.type,
+    mode: entry.mode | 0o100000, // tar-stream takes a mode of 0 for none and would write 0644
+    uid: Math.min(entry.uid, largestOwner),
+    gid: Math.min(entry.gid, largestOwner),
+    mtime: new Date(Math.min(Math.max(entry.mtime, 0), latestTime) * 1000),
+    size: entry.size,
+    ...(entry.target && { linkname: entry.target }),
+    ...(Object.keys(pax).length > 0 && { pax }),
+  };
+}
+
+function entryOf(header: Header): TarEntry {
+  const type = header.type === 'contiguous-file' ? 'file' : header.type;
+  if (!isTarType(type)) throw brokenTar(`the entry ${header.name} is of a type that is not supported`);
+  const pax = (header.pax ?? {}) as Readonly<Record<string, string>>;
+  return {
+    path: header.name,
+    type,
+    mode: (header.mode ?? 0) & 0o7777,
+    uid: wholeNumber(pax['uid'] ?? header.uid),
+    gid: wholeNumber(pax['gid'] ?? header.gid),
+    mtime: Math.floor((header.mtime?.getTime() ?? 0) / 1000) || 0,
+    size: type === 'file' ? (header.size ?? 0) : 0,
+    target: type === 'symlink' || type === 'link' ? (header.linkname ?? '') : '',
+    attributes: Object.fromEntries(
+      Object.entries(pax)
+        .filter(([name]) => name.startsWith(attributePrefix))
+        .map(([name, value]) => [name.slice(attributePrefix.length), value]),
+    ),
+  };
+}
+
+function isTarType(type: string): type is TarType {
+  return types.has(type);
+}
+
+function wholeNumber(value: string | number | undefined): number {
+  const number = Number(value ?? 0);
+  if (!Number.isSafeInteger(number) || number < 0 || number >= 2 ** 32)
+    throw brokenTar(`${value} is no owner`);
+  return number;
+}
+
+function brokenTar(message: string, cause?: unknown): EngineError {
+  return new EngineError('BLOB_CORRUPT', `the archive cannot be read: ${message}`, {
+    hint: 'Build or pull again what it belongs to.',
+    cause,
+  });
+}
