@@ -1,9 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Digest } from '../digest.ts';
 import type { Report } from '../model/event.ts';
+import type { GuestFile } from '../model/guest-file.ts';
 import type { Observation } from '../model/observation.ts';
 import type { Capabilities, Server } from '../model/pool.ts';
 import type { Step } from '../model/step.ts';
+
+export type { GuestFile } from '../model/guest-file.ts';
 
 /** Who an object at a provider belongs to; every object carries it. */
 export type DeploymentIdentity = {
@@ -12,16 +15,6 @@ export type DeploymentIdentity = {
   readonly name: string;
   readonly owner: string;
   readonly blueprint: Digest;
-};
-
-/** A file to lay into an instance before its services start. */
-export type GuestFile = {
-  readonly path: string;
-  readonly content: string;
-  /** Octal text such as `0644`. */
-  readonly mode: string;
-  readonly owner?: string;
-  readonly onChange?: string;
 };
 
 /** What a step needs besides its own data: things that must not be stored with it. */

@@ -1,0 +1,238 @@
+import nunjucks from 'nunjucks';
+import { filters, textOf, ValueRefused } from './filters.ts';
+import type { TemplateNode } from './template-tree.ts';
+
+/** Why a text is no template, or why it could not be rendered; line and column from 1. */
+export type TemplateFault = { readonly line: number; readonly column: number; readonly message: string };
+
+type Frame = { readonly variables: Record<string, unknown>; lookup(name: string): unknown };
+type Tokens = { readonly lineno: number; readonly colno: number };
+type Compiling = {
+  _emit(code: string): void;
+  _emitLine(code: string): void;
+  _compileExpression(node: TemplateNode, frame: Frame): void;
+  _compileAggregate(node: { readonly children: readonly TemplateNode[] }, frame: Frame): void;
+  compileFor(node: TemplateNode, frame: Frame): void;
+  compile(node: TemplateNode): void;
+  getCode(): string;
+};
+
+// Parts that nunjucks exports and that its type package does not know.
+const { compiler, lexer, parser, runtime } = nunjucks as unknown as {
+  readonly lexer: { lex(text: string, options: typeof syntax): Tokens };
+  readonly parser: { readonly Parser: new (tokens: Tokens) => { parseAsRoot(): TemplateNode } };
+  readonly compiler: { readonly Compiler: new (name: string, throwOnUndefined: boolean) => Compiling };
+  readonly runtime: { readonly Frame: new () => Frame & { topLevel: boolean } };
+};
+
+const syntax = { trimBlocks: true, lstripBlocks: true };
+
+/** Reads a template into its syntax tree. Runs nothing of it. */
+export function parseTemplate(text: string): { readonly tree: TemplateNode } | TemplateFault {
+  const tokens = lexer.lex(text, syntax);
+  try {
+    return { tree: new parser.Parser(tokens).parseAsRoot() };
+  } catch (error) {
+    return parseFault(error, tokens);
+  }
+}
+
+/**
+ * Renders a template that `checkTemplate` found clean.
+ *
+ * Turns it into JavaScript and runs that, so it belongs into a process of its own. Nothing is escaped; whatever is
+ * undefined is a fault. Only our own filters and look-ups can be reached from the code.
+ *
+ * @param limit - characters that the result may have
+ */
+export function renderTemplate(
+  text: string,
+  scope: Readonly<Record<string, unknown>>,
+  limit: number,
+): { readonly text: string } | TemplateFault {
+  const parsed = parseTemplate(text);
+  if ('message' in parsed) return parsed;
+  let answer: { readonly text: string } | TemplateFault = {
+    line: 1,
+    column: 1,
+    message: 'nothing was rendered',
+  };
+  try {
+    const compiling = new LocatedCompiler('template', true);
+    compiling.compile(parsed.tree);
+    const { root } = new Function(compiling.getCode())() as { readonly root: Root };
+    const frame = new runtime.Frame();
+    frame.topLevel = true;
+    root(environment, contextOf(scope), frame, runtimeWith(limit), (fault, result) => {
+      answer = fault === null ? { text: result } : faultOf(fault);
+    });
+  } catch (error) {
+    answer = faultOf(error);
+  }
+  return answer;
+}
+
+type Root = (
+  environment: object,
+  context: object,
+  frame: Frame,
+  runtime: object,
+  done: (fault: Error | null, result: string) => void,
+) => void;
+
+/** A failure at a known place of the template. */
+class LocatedError extends Error {
+  readonly lineno: number;
+  readonly colno: number;
+
+  constructor(message: string, lineno: number, colno: number) {
+    super(message);
+    this.lineno = lineno;
+    this.colno = colno;
+  }
+}
+
+/** Nunjucks' compiler, which also tells each look-up and filter where it stands. */
+class LocatedCompiler extends compiler.Compiler {
+  compileSymbol(node: TemplateNode & { readonly value: string }, frame: Frame): void {
+    const local = frame.lookup(node.value);
+    if (typeof local === 'string') this._emit(local);
+    else
+      this._emit(
+        `runtime.contextOrFrameLookup(context, frame, ${JSON.stringify(node.value)}, ${node.lineno}, ${node.colno})`,
+      );
+  }
+
+  compileLookupVal(
+    node: TemplateNode & { readonly target: TemplateNode; readonly val: TemplateNode },
+    frame: Frame,
+  ): void {
+    this._emit('runtime.memberLookup((');
+    this._compileExpression(node.target, frame);
+    this._emit('),');
+    this._compileExpression(node.val, frame);
+    this._emit(`, ${node.val.lineno}, ${node.val.colno})`);
+  }
+
+  compileFilter(
+    node: TemplateNode & {
+      readonly name: { readonly value: string };
+      readonly args: { readonly children: readonly TemplateNode[] };
+    },
+    frame: Frame,
+  ): void {
+    this._emit(`env.filter(${JSON.stringify(node.name.value)}, ${node.lineno}, ${node.colno}, [`);
+    this._compileAggregate(node.args, frame);
+    this._emit('])');
+  }
+
+  compileConcat(
+    node: TemplateNode & { readonly left: TemplateNode; readonly right: TemplateNode },
+    frame: Frame,
+  ): void {
+    this._emit(`env.filter("join", ${node.lineno}, ${node.colno}, [[`);
+    this._compileAggregate({ children: [node.left, node.right] }, frame);
+    this._emit(']])');
+  }
+
+  override compileFor(node: TemplateNode, frame: Frame): void {
+    this._emitLine(`lineno = ${node.lineno}; colno = ${node.colno};`); // for the fault of fromIterator below
+    super.compileFor(node, frame);
+  }
+}
+
+const environment = {
+  opts: { autoescape: false },
+  filter(name: string, lineno: number, colno: number, args: readonly [unknown, ...unknown[]]): unknown {
+    return located(lineno, colno, () => filters[name]?.apply(...args));
+  },
+};
+
+function contextOf(scope: Readonly<Record<string, unknown>>): object {
+  const own = new Map(Object.entries(scope));
+  return {
+    lookup: (name: string) => own.get(name),
+    setVariable: (name: string, value: unknown) => void own.set(name, value),
+    addExport: () => undefined,
+  };
+}
+
+/** What the compiled code may call; it takes the place of nunjucks' own runtime, whose look-ups reach prototypes. */
+function runtimeWith(limit: number): object {
+  let written = 0;
+  return {
+    contextOrFrameLookup(
+      context: { lookup(name: string): unknown },
+      frame: Frame,
+      name: string,
+      lineno: number,
+      colno: number,
+    ) {
+      const value = frame.lookup(name) ?? context.lookup(name);
+      if (value === undefined) throw new LocatedError(`${name} is not defined`, lineno, colno);
+      return value;
+    },
+    memberLookup(target: unknown, name: string | number, lineno: number, colno: number) {
+      if (typeof target === 'object' && target !== null && Object.hasOwn(target, name)) {
+        const value: unknown = Reflect.get(target, name);
+        if (value !== undefined && value !== null) return value;
+      }
+      throw new LocatedError(`${name} is not defined here`, lineno, colno);
+    },
+    ensureDefined: (value: unknown, lineno: number, colno: number) =>
+      located(lineno, colno, () => textOf(value)),
+    suppressValue(text: string) {
+      written += text.length;
+      if (written > limit) throw new ValueRefused(`the file would have more than ${limit} characters`);
+      return text;
+    },
+    fromIterator(value: unknown) {
+      if (typeof value === 'object') return value;
+      throw new ValueRefused('a loop needs a list');
+    },
+    inOperator(value: unknown, list: unknown) {
+      if (Array.isArray(list)) return list.includes(value);
+      if (typeof list === 'string') return list.includes(textOf(value));
+      return typeof list === 'object' && list !== null && Object.hasOwn(list, textOf(value));
+    },
+    isArray: Array.isArray,
+    keys: Object.keys,
+    handleError: (error: Error, lineno: number, colno: number) =>
+      error instanceof LocatedError ? error : new LocatedError(error.message, lineno, colno),
+  };
+}
+
+function located<T>(lineno: number, colno: number, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw error instanceof Error ? new LocatedError(error.message, lineno, colno) : error;
+  }
+}
+
+function faultOf(error: unknown): TemplateFault {
+  if (error instanceof LocatedError)
+    return { line: error.lineno + 1, column: error.colno + 1, message: error.message };
+  return { line: 1, column: 1, message: error instanceof Error ? error.message : 'it cannot be rendered' };
+}
+
+function parseFault(error: unknown, tokens: Tokens): TemplateFault {
+  const { lineno, colno, message } = error as {
+    readonly lineno?: number;
+    readonly colno?: number;
+    readonly message?: string;
+  };
+  if (error instanceof RangeError) return { line: 1, column: 1, message: 'it is nested too deep' };
+  // the parser falls over a missing token at the end of the file with a TypeError of its own
+  if (error instanceof TypeError)
+    return {
+      line: tokens.lineno + 1,
+      column: tokens.colno + 1,
+      message: 'a tag or expression is not finished',
+    };
+  return {
+    line: lineno ?? tokens.lineno + 1,
+    column: colno ?? tokens.colno + 1,
+    message: (message ?? 'it cannot be read').replace(/^parse\w+: |^advanceAfterBlockEnd: /, ''),
+  };
+}

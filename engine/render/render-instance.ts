@@ -1,0 +1,84 @@
+import type { Digest } from '../digest.ts';
+import { EngineError } from '../errors.ts';
+import type { GuestFile } from '../model/guest-file.ts';
+import type { InstanceState } from '../model/step.ts';
+import { isSecretRef, type PlainValue } from '../model/value.ts';
+import { guestSpecOf } from './guest-spec.ts';
+import type { Renderer } from './renderer.ts';
+
+/** Where the supervisor looks for its instructions. */
+export const guestSpecPath = '/etc/sheaf/instance.json';
+
+/** What rendering an instance needs besides its state. */
+export type RenderInputs = {
+  /** The deployment's id. */
+  readonly deployment: string;
+  readonly generation: number;
+  /** Texts of all the state's templates. */
+  readonly templates: ReadonlyMap<Digest, string>;
+  /** Values of all the secrets that the state's properties refer to, by name. */
+  readonly secrets: ReadonlyMap<string, string>;
+  readonly renderer: Renderer;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Makes every file of an instance: its configuration, and last the supervisor's instructions.
+ *
+ * The files hold the secrets; they must not be stored but where only their owner reads.
+ *
+ * @throws EngineError TEMPLATE_FAILED, SECRET_UNREADABLE, BLOB_CORRUPT, OPERATION_INTERRUPTED
+ */
+export async function renderInstance(
+  state: InstanceState,
+  inputs: RenderInputs,
+): Promise<readonly GuestFile[]> {
+  const scope = {
+    ...state.scope,
+    resources: { cpuMillicores: state.cpuMillicores, memoryBytes: state.memoryBytes },
+    properties: Object.fromEntries(
+      Object.entries(state.scope.properties).map(([name, value]) => [
+        name,
+        isSecretRef(value) ? secretOf(value.secret, inputs) : value,
+      ]),
+    ) satisfies Record<string, PlainValue>,
+  };
+  const { name, version } = state.uses;
+  const texts = await inputs.renderer.render(
+    state.files.map((file) => ({
+      source: `${name}@${version}/${file.source}`,
+      template: templateOf(file.template, file.source, inputs),
+      scope,
+    })),
+    { signal: inputs.signal },
+  );
+  const files = state.files.map(
+    (file, index): GuestFile => ({
+      path: file.path,
+      content: texts[index] ?? '',
+      mode: file.mode,
+      ...(file.owner !== undefined && { owner: file.owner }),
+      ...(file.onChange !== undefined && { onChange: file.onChange }),
+    }),
+  );
+  const spec = guestSpecOf(state, inputs.deployment, inputs.generation);
+  return [...files, { path: guestSpecPath, content: `${JSON.stringify(spec, null, 2)}\n`, mode: '0600' }];
+}
+
+function secretOf(name: string, { secrets }: RenderInputs): string {
+  const value = secrets.get(name);
+  if (value !== undefined) return value;
+  throw new EngineError('SECRET_UNREADABLE', `the secret ${name} is not in the store`, {
+    hint: 'Restore the state with its key file, or give the secret again with --set.',
+    details: { secret: name },
+  });
+}
+
+function templateOf(digest: Digest, source: string, { templates }: RenderInputs): string {
+  const text = templates.get(digest);
+  if (text !== undefined) return text;
+  throw new EngineError('BLOB_CORRUPT', `the template ${source} is not in the store`, {
+    hint: 'Run up from the application folder again.',
+    details: { digest },
+  });
+}
