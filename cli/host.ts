@@ -1,0 +1,38 @@
+import type { Engine } from '../engine/engine.ts';
+import type { Style } from './output/style.ts';
+
+/** The process as a verb sees it: where to read and write, in which form, and when to stop. */
+export type Host = {
+  readonly stdin: NodeJS.ReadStream;
+  readonly stdout: NodeJS.WriteStream;
+  readonly stderr: NodeJS.WriteStream;
+  /** Standard output is a terminal that understands escape codes. Never true together with `isJson`. */
+  readonly isTerminal: boolean;
+  readonly isJson: boolean;
+  readonly style: Style;
+  /** What to type to run this program, `sheaf` or `npx sheaf`. */
+  readonly program: string;
+  /** The working folder. */
+  readonly folder: string;
+  /** Fires when the user wants the verb to end. */
+  readonly signal: AbortSignal;
+  /** Puts the engine together on the first call; closed by whoever runs the verb. */
+  engine(): Promise<Engine>;
+  /** Writes lines for people to standard output. */
+  print(text: string): void;
+  /** Writes one line of JSON to standard output. */
+  printJson(value: unknown): void;
+  /** Writes lines for people to standard error. */
+  warn(text: string): void;
+};
+
+/**
+ * How a verb takes the user's wish to end it.
+ *
+ * `reads` ends at once; `changes` is told by the signal, ends cleanly and can be resumed; `follows` goes on until
+ * then, so that being ended is success.
+ */
+export type VerbKind = 'reads' | 'changes' | 'follows';
+
+/** Runs a verb's work and sees to its failures. The work returns the exit code. */
+export type RunVerb = (kind: VerbKind, work: (host: Host) => Promise<number>) => Promise<void>;

@@ -1,0 +1,29 @@
+import type { VerbKind } from './host.ts';
+
+/** Watches for the user's wish to end; `signal` fires at the first. */
+export type Interrupts = { readonly signal: AbortSignal; end(): void };
+
+const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
+
+/**
+ * Ends verbs that only read at once, and asks the others by a signal first; the second wish ends those at once too.
+ *
+ * The exit code is then 128 and the signal's number, as shells have it.
+ */
+export function watchInterrupts(process: NodeJS.Process, kind: VerbKind): Interrupts {
+  const controller = new AbortController();
+  const onSignal = (name: keyof typeof signalNumbers): void => {
+    if (kind === 'reads' || controller.signal.aborted) process.exit(128 + signalNumbers[name]);
+    if (kind === 'changes' && process.stderr.writable)
+      process.stderr.write('\nstopping cleanly; the same command resumes (once more to stop at once)\n');
+    controller.abort();
+  };
+  const names = Object.keys(signalNumbers) as (keyof typeof signalNumbers)[];
+  for (const name of names) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    end: () => {
+      for (const name of names) process.off(name, onSignal);
+    },
+  };
+}

@@ -1,0 +1,40 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Takes an option that may be given many times: `--set a=1 --set b=2`. */
+export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, value];
+}
+
+/** Takes `name=value`, many times; a name given twice is refused, for one of the two would be lost in silence. */
+export function collectPair(
+  text: string,
+  earlier: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Write it as name=value.');
+  const name = text.slice(0, at);
+  if (Object.hasOwn(earlier, name)) throw new InvalidArgumentError(`${name} is given twice.`);
+  return { ...earlier, [name]: text.slice(at + 1) };
+}
+
+/** Where an external terminal shall listen, by `appliance.terminal`. */
+export type Exposures = Readonly<Record<string, { readonly address: string; readonly port: number }>>;
+
+/** Takes `appliance.terminal=address:port`, many times; an IPv6 address stands in brackets. */
+export function collectExposure(text: string, earlier: Exposures = {}): Exposures {
+  const match = /^([^=]+)=(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const [, terminal, address6, address4, portText] = match ?? [];
+  const address = address6 ?? address4;
+  const port = Number(portText);
+  if (terminal === undefined || address === undefined || port < 1 || port > 65_535)
+    throw new InvalidArgumentError(
+      'Write it as appliance.terminal=address:port, such as edge.web=127.0.0.1:8080.',
+    );
+  if (Object.hasOwn(earlier, terminal)) throw new InvalidArgumentError(`${terminal} is given twice.`);
+  return { ...earlier, [terminal]: { address, port } };
+}
+
+/** Writes the example that ends a verb's help. */
+export function example(...lines: readonly string[]): string {
+  return `\nExample:\n${lines.map((line) => `  $ sheaf ${line}`).join('\n')}`;
+}

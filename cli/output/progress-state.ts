@@ -1,0 +1,102 @@
+import type { EngineEvent } from '../../engine/model/event.ts';
+
+/** One thing in the making: an image that is built, a step, or an instance on its way up or down. */
+export type ProgressRow = {
+  readonly group: 'build' | 'step' | 'instance';
+  readonly label: string;
+  readonly state: 'active' | 'done' | 'failed';
+  /** What it does now, or how it ended. */
+  readonly detail: string;
+  readonly startedAt: number;
+  /** When it was done or failed. */
+  readonly endedAt?: number;
+};
+
+/** What has been heard of an operation so far. */
+export type ProgressState = {
+  readonly startedAt: number;
+  readonly steps: number;
+  readonly stepsDone: number;
+  /** By group and subject, in the order in which they were first heard of. */
+  readonly rows: ReadonlyMap<string, ProgressRow>;
+};
+
+/** Begins with nothing heard. */
+export function beginProgress(startedAt: number): ProgressState {
+  return { startedAt, steps: 0, stepsDone: 0, rows: new Map() };
+}
+
+/** Takes one event in. */
+export function advanceProgress(state: ProgressState, event: EngineEvent): ProgressState {
+  switch (event.type) {
+    case 'operation':
+      return event.steps > 0 ? { ...state, steps: event.steps } : state;
+    case 'build':
+      return withRow(state, `build ${event.subject}`, event.at, {
+        group: 'build',
+        label: event.subject,
+        state: event.state === 'done' || event.state === 'cached' ? 'done' : 'active',
+        detail: event.state === 'cached' ? 'stored already' : event.message,
+      });
+    case 'step': {
+      const hasEnded = event.state === 'done' || event.state === 'undone';
+      const next = hasEnded ? { ...state, stepsDone: state.stepsDone + 1 } : state;
+      if (event.kind === 'instance') {
+        // An instance that was started is not up yet: what its supervisor says decides.
+        const isGone = event.state === 'done' && event.change === 'remove';
+        return withRow(next, `instance ${event.key}`, event.at, {
+          group: 'instance',
+          label: event.key,
+          state: event.state === 'failed' ? 'failed' : isGone || event.state === 'undone' ? 'done' : 'active',
+          detail: instanceDetail(event.change, event.state),
+        });
+      }
+      return withRow(next, `step ${event.kind} ${event.key}`, event.at, {
+        group: 'step',
+        label: `${event.kind} ${event.key}`,
+        state: event.state === 'failed' ? 'failed' : hasEnded ? 'done' : 'active',
+        detail: event.change,
+      });
+    }
+    case 'instance': {
+      const isUp = event.condition === 'running' && event.healthy !== false;
+      return withRow(state, `instance ${event.instance}`, event.at, {
+        group: 'instance',
+        label: event.instance,
+        state: event.condition === 'failed' ? 'failed' : isUp ? 'done' : 'active',
+        detail: describeInstance(event.condition, event.healthy, event.message),
+      });
+    }
+    case 'warning':
+      return state;
+  }
+  return event satisfies never;
+}
+
+/** Says in a few words how an instance is: `running, healthy`, `waiting: waits for db`. */
+export function describeInstance(condition: string, healthy: boolean | null, message: string): string {
+  const health = healthy === null ? '' : healthy ? ', healthy' : ', not healthy';
+  return `${condition}${condition === 'running' ? health : ''}${message ? `: ${message}` : ''}`;
+}
+
+function instanceDetail(change: string, state: 'started' | 'done' | 'failed' | 'undone'): string {
+  if (state === 'failed') return 'failed';
+  if (state === 'undone') return 'undone';
+  if (change === 'remove') return state === 'done' ? 'removed' : 'stopping';
+  return state === 'done' ? 'booting' : 'starting';
+}
+
+function withRow(
+  state: ProgressState,
+  key: string,
+  at: number,
+  row: Omit<ProgressRow, 'startedAt' | 'endedAt'>,
+): ProgressState {
+  const known = state.rows.get(key);
+  const rows = new Map(state.rows).set(key, {
+    ...row,
+    startedAt: known?.startedAt ?? at,
+    ...(row.state !== 'active' && { endedAt: known?.state === row.state ? (known.endedAt ?? at) : at }),
+  });
+  return { ...state, rows };
+}

@@ -1,0 +1,132 @@
+import type { DeploymentState, DeploymentStatus, DeploymentSummary } from '../../engine/model/status.ts';
+import { formatSize } from '../../engine/units.ts';
+import type { Host } from '../host.ts';
+import { describeInstance } from './progress-state.ts';
+import type { Style } from './style.ts';
+import { count, formatTable } from './table.ts';
+import { visibleLine } from './visible.ts';
+
+type Scene = Pick<Host, 'style' | 'program'>;
+
+/** Writes the list of deployments, one a line. */
+export function formatSummaries(
+  deployments: readonly DeploymentSummary[],
+  { style, program }: Scene,
+): string {
+  if (deployments.length === 0)
+    return `no deployments\nBring one up with: ${program} up applications/guestbook --as guestbook`;
+  return formatTable([
+    ['NAME', 'APPLICATION', 'POOL', 'STATE'].map(style.dim),
+    ...deployments.map((deployment) => [
+      deployment.name,
+      `${deployment.application} ${deployment.version}`,
+      deployment.pool,
+      paintState(deployment.state, style) + unfinishedText(deployment),
+    ]),
+  ]);
+}
+
+/** Writes everything that was observed of a deployment. */
+export function formatStatus(status: DeploymentStatus, { style, program }: Scene): string {
+  const title = `${style.bold(status.name)}: ${paintState(status.state, style)}${unfinishedText(status)}`;
+  const parts = [
+    `${title}, ${status.application} ${status.version} on ${status.pool}, owner ${status.owner}`,
+    ...section('endpoints', endpointRows(status, style)),
+    ...section('instances', instanceRows(status, style)),
+    ...section(
+      'wires',
+      status.wires.map((wire) => [wire.from, '->', wire.to, `${wire.transport} ${wire.port}`]),
+    ),
+    ...section(
+      'volumes',
+      status.volumes.map((volume) => [
+        volume.name,
+        formatSize(volume.sizeBytes),
+        volume.exists ? '' : style.red('missing'),
+      ]),
+    ),
+  ];
+  if (status.state === 'unfinished')
+    parts.push(`Run the same command again to resume, or: ${program} up … --rollback`);
+  if (status.state === 'kept')
+    parts.push(
+      `Its data are kept: up under this name takes them over, ${program} down ${status.name} --delete-data ${status.name} deletes them.`,
+    );
+  return parts.join('\n');
+}
+
+/** Writes what a successful `up` ends with: endpoints, instances, and what to type next. */
+export function formatArrival(status: DeploymentStatus, { style, program }: Scene): string {
+  const first = status.instances[0]?.name ?? 'INSTANCE';
+  return [
+    `${style.bold(status.name)} is ${paintState(status.state, style)}: ${status.application} ${status.version} on ${status.pool}`,
+    ...section('endpoints', endpointRows(status, style)),
+    ...section('instances', instanceRows(status, style)),
+    'next:',
+    formatTable(
+      [
+        [`${program} status ${status.name}`],
+        [`${program} logs ${status.name} ${first}`],
+        [`${program} exec ${status.name} ${first} -- ps`],
+        [`${program} down ${status.name} --keep-data`],
+      ],
+      '  ',
+    ),
+  ].join('\n');
+}
+
+/** Writes what a successful `down` ends with. */
+export function formatDeparture(
+  result: { readonly name: string; readonly removed: number; readonly keptVolumes: readonly string[] },
+  { style, program }: Scene,
+): string {
+  const gone = `${style.bold(result.name)} is down: ${count(result.removed, 'object')} removed`;
+  if (result.keptVolumes.length === 0) return gone;
+  return [
+    `${gone}, data kept: ${result.keptVolumes.map(visibleLine).join(', ')}`,
+    `Up under this name takes them over; ${program} down ${result.name} --delete-data ${result.name} deletes them.`,
+  ].join('\n');
+}
+
+function section(title: string, rows: readonly (readonly string[])[]): readonly string[] {
+  return rows.length > 0 ? [`${title}:`, formatTable(rows, '  ')] : [];
+}
+
+function endpointRows(status: DeploymentStatus, style: Style): readonly (readonly string[])[] {
+  return status.endpoints.map((endpoint) => [
+    endpoint.name,
+    style.cyan(endpoint.url),
+    endpoint.works ? '' : style.red('nobody serves it'),
+  ]);
+}
+
+function instanceRows(status: DeploymentStatus, style: Style): readonly (readonly string[])[] {
+  return status.instances.map((instance) => {
+    const text = visibleLine(describeInstance(instance.state, instance.healthy, instance.message));
+    const isWell = instance.state === 'running' && instance.healthy !== false;
+    const isBad = instance.state === 'failed' || instance.healthy === false;
+    return [
+      instance.name,
+      visibleLine(instance.uses),
+      instance.server,
+      instance.address,
+      isWell ? style.green(text) : isBad ? style.red(text) : style.yellow(text),
+    ];
+  });
+}
+
+function unfinishedText({ operation }: DeploymentSummary): string {
+  return operation ? ` (${operation.verb}: ${operation.done} of ${count(operation.steps, 'step')} done)` : '';
+}
+
+function paintState(state: DeploymentState, style: Style): string {
+  const paint: Readonly<Record<DeploymentState, (text: string) => string>> = {
+    running: style.green,
+    starting: style.yellow,
+    degraded: style.red,
+    stopped: style.yellow,
+    kept: style.yellow,
+    unfinished: style.red,
+  };
+  return paint[state](state);
+}

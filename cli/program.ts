@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { EngineError } from '../engine/errors.ts';
+import { addBuild } from './commands/build.ts';
+import { addCheck } from './commands/check.ts';
+import { addDown } from './commands/down.ts';
+import { addEvents } from './commands/events.ts';
+import { addExec } from './commands/exec.ts';
+import { addGraph } from './commands/graph.ts';
+import { addLock } from './commands/lock.ts';
+import { addLogs } from './commands/logs.ts';
+import { addPlan } from './commands/plan.ts';
+import { addPool } from './commands/pool.ts';
+import { addStatus } from './commands/status.ts';
+import { addUp } from './commands/up.ts';
+import { reportFailure } from './failure.ts';
+import type { RunVerb } from './host.ts';
+import { chooseStyle } from './output/style.ts';
+import { createRunner } from './runner.ts';
+
+/** Reads the command line and runs the verb that it names; ends the process with the contract's exit code. */
+export async function runProgram(process: NodeJS.Process): Promise<void> {
+  const args = process.argv.slice(2);
+  const program = createProgram((kind, work) => runner(kind, work));
+  const runner = createRunner(process, () => program.opts<{ json?: true; home?: string }>());
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    // Help and the version are thrown too, with 0.
+    if (thrown.exitCode === 0) return;
+    const verbArgs = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
+    process.exitCode = await reportFailure(usageError(thrown), {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      isJson: verbArgs.includes('--json'),
+      style: chooseStyle(process.env, process.stderr.isTTY === true),
+      folder: process.cwd(),
+    });
+  }
+}
+
+function createProgram(run: RunVerb): Command {
+  const program = new Command('sheaf')
+    .description('Packs, runs and moves applications made of appliances, as one unit, with their data.')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .option('--json', 'write JSON for programs')
+    .option('--home <dir>', 'keep the state there (default: $SHEAF_HOME, else $XDG_DATA_HOME/sheaf)')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [verb]', 'show the help of a verb')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: () => undefined })
+    .exitOverride()
+    .addHelpText('after', '\nStart with: sheaf up applications/guestbook --as guestbook');
+  for (const add of [
+    addCheck,
+    addGraph,
+    addLock,
+    addBuild,
+    addPlan,
+    addUp,
+    addStatus,
+    addLogs,
+    addExec,
+    addEvents,
+    addDown,
+    addPool,
+  ])
+    add(program, run);
+  return program;
+}
+
+function readVersion(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
+}
+
+/** Turns commander's text, `error: unknown option '--jsn'\n(Did you mean --json?)`, into an error with a hint. */
+function usageError(error: CommanderError): EngineError {
+  if (error.code === 'commander.help')
+    return new EngineError('USAGE_WRONG', 'no verb was given', { hint: 'See "sheaf --help".' });
+  const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const meant = /^\((.*)\)$/.exec(suggestion ?? '')?.[1];
+  return new EngineError('USAGE_WRONG', first, {
+    hint: meant ?? 'See "sheaf --help", or "sheaf help VERB".',
+  });
+}

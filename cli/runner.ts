@@ -1,0 +1,69 @@
+import { userInfo } from 'node:os';
+import type { Engine } from '../engine/engine.ts';
+import { reportFailure } from './failure.ts';
+import type { Host, RunVerb } from './host.ts';
+import { watchInterrupts } from './interrupt.ts';
+import { chooseStyle } from './output/style.ts';
+import { readSettings } from './settings.ts';
+
+/** What the command line says for every verb. */
+export type CommonOptions = { readonly json?: true; readonly home?: string };
+
+/** Makes the function that runs a verb's work in this process: signals, a closed pipe, failures and the exit code. */
+export function createRunner(process: NodeJS.Process, readOptions: () => CommonOptions): RunVerb {
+  return async (kind, work) => {
+    const { stdin, stdout, stderr, env } = process;
+    const options = readOptions();
+    const isJson = options.json === true;
+    const { TERM: terminalType } = env;
+    const isTerminal = stdout.isTTY === true && terminalType !== 'dumb' && !isJson;
+    const interrupts = watchInterrupts(process, kind);
+    let opened: Promise<Engine> | undefined;
+    let isOutputOpen = true;
+    for (const stream of [stdout, stderr])
+      stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE') throw error;
+        isOutputOpen = false;
+        // Nobody listens any more. What changes the world is finished all the same.
+        if (kind !== 'changes') process.exit(0);
+      });
+    const host: Host = {
+      stdin,
+      stdout,
+      stderr,
+      isTerminal,
+      isJson,
+      style: chooseStyle(env, isTerminal),
+      program: env['npm_command'] === undefined ? 'sheaf' : 'npx sheaf',
+      folder: process.cwd(),
+      signal: interrupts.signal,
+      engine: () => {
+        opened ??= openEngine(process, options.home);
+        return opened;
+      },
+      print: (text) => void (isOutputOpen && stdout.write(`${text}\n`)),
+      printJson: (value) => void (isOutputOpen && stdout.write(`${JSON.stringify(value)}\n`)),
+      warn: (text) => void stderr.write(`${text}\n`),
+    };
+    const exitCode = await work(host).catch((thrown: unknown) =>
+      reportFailure(thrown, {
+        stdout,
+        stderr,
+        isJson,
+        style: chooseStyle(env, stderr.isTTY === true),
+        folder: host.folder,
+      }),
+    );
+    (await opened?.catch(() => undefined))?.close();
+    interrupts.end();
+    // Whatever is still open, such as a standard input that nobody closes, must not hold the process.
+    stdout.write('', () => process.exit(exitCode));
+  };
+}
+
+async function openEngine(process: NodeJS.Process, homeOption: string | undefined): Promise<Engine> {
+  const { uid, homedir } = userInfo();
+  const settings = readSettings(process.env, { id: uid, home: process.env['HOME'] || homedir }, homeOption);
+  const { composeEngine } = await import('./compose.ts');
+  return await composeEngine(settings);
+}
