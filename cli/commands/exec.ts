@@ -11,7 +11,7 @@ export function addExec(program: Command, run: RunVerb): void {
     .command('exec')
     .summary('run a command in an instance')
     .description(
-      "Runs a command in an instance. Piped input reaches it; its exit code is this program's.\n" +
+      "Runs a command in an instance. Piped input reaches it; its exit code is this program's. " +
         'Failures of Sheaf itself are 120 and above.',
     )
     .argument('<name>', 'a deployment')

@@ -16,7 +16,7 @@ export function addUp(program: Command, run: RunVerb): void {
     .command('up')
     .summary('bring an application up under a name, or resume what was interrupted')
     .description(
-      'Brings an application up under a name and waits until it is healthy. Run again, it brings the deployment\n' +
+      'Brings an application up under a name and waits until it is healthy. Run again, it brings the deployment ' +
         'back to what the description says, or resumes an operation that was interrupted.',
     );
   takeDeployOptions(command)
