@@ -1,0 +1,84 @@
+import type { LoggedEvent } from '../model/status.ts';
+import type { JournaledOperation, Recorded, SealedSecret, StepWrite } from '../model/store.ts';
+import type { Database } from './database.ts';
+import { jsonColumn, operationOf, recordedOf, secretOf, stepOf, text } from './rows.ts';
+
+/** Reads the unfinished operation of a deployment and those whose work it took over, newest first. */
+export function unfinishedOf(database: Database, deployment: string): readonly JournaledOperation[] {
+  const found: JournaledOperation[] = [];
+  let row = database.get(
+    "SELECT * FROM operations WHERE deployment = ? AND state IN ('running', 'failed', 'interrupted')",
+    deployment,
+  );
+  while (row) {
+    const operation = operationOf(row);
+    const steps = database.all('SELECT * FROM steps WHERE operation = ? ORDER BY position', operation.id);
+    found.push({ operation, steps: steps.map(stepOf) });
+    row =
+      operation.resumes === null
+        ? undefined
+        : database.get('SELECT * FROM operations WHERE id = ?', operation.resumes);
+  }
+  return found;
+}
+
+/** Reads what a deployment has at its provider, by kind and key. */
+export function inventoryOf(database: Database, deployment: string): readonly Recorded[] {
+  return database
+    .all('SELECT * FROM inventory WHERE deployment = ? ORDER BY kind, key', deployment)
+    .map(recordedOf);
+}
+
+/** Changes one entry of the inventory. */
+export function writeInventory(
+  database: Database,
+  deployment: string,
+  change: NonNullable<StepWrite['inventory']>,
+): void {
+  if ('remove' in change) {
+    const { kind, key } = change.remove;
+    database.run(
+      'DELETE FROM inventory WHERE deployment = ? AND kind = ? AND key = ?',
+      deployment,
+      kind,
+      key,
+    );
+    return;
+  }
+  const { kind, key, state, generation, isSettled } = change.set;
+  database.run(
+    `INSERT OR REPLACE INTO inventory (deployment, kind, key, state, generation, is_settled)
+     VALUES (?, ?, ?, ?, ?, ?)`,
+    deployment,
+    kind,
+    key,
+    jsonColumn(state),
+    generation,
+    isSettled ? 1 : 0,
+  );
+}
+
+/** Reads all versions of a deployment's sealed secrets, by name and version. */
+export function secretsOf(database: Database, deployment: string): readonly SealedSecret[] {
+  return database
+    .all('SELECT * FROM secrets WHERE deployment = ? ORDER BY name, version', deployment)
+    .map(secretOf);
+}
+
+/** Appends an event under the deployment's name, which outlives the deployment. */
+export function writeEvent(
+  database: Database,
+  deployment: string,
+  event: Omit<LoggedEvent, 'deployment'>,
+): void {
+  const row = database.get('SELECT name FROM deployments WHERE id = ?', deployment);
+  database.run(
+    'INSERT INTO events (at, deployment, operation, kind, key, what) VALUES (?, ?, ?, ?, ?, ?)',
+    event.at,
+    row ? text(row, 'name') : deployment,
+    event.operation,
+    event.kind,
+    event.key,
+    event.what,
+  );
+}
