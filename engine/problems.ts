@@ -3,7 +3,7 @@ export type Place = { readonly file: string; readonly line: number; readonly col
 
 /** One finding about somebody's input. Problems are collected and shown together, never thrown. */
 export type Problem = Place & {
-  /** From the table in `engine/compile/problem-table.ts`, NOUN_STATE. */
+  /** From the table in `engine/problem-table.ts`, NOUN_STATE. */
   readonly code: string;
   readonly severity: 'error' | 'warning';
   /** What is wrong. */

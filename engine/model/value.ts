@@ -1,8 +1,12 @@
 /** A settled value of a property or parameter; sizes are bytes, durations milliseconds. */
 export type PlainValue = string | number | boolean | readonly string[];
 
-/** Stands for a secret wherever data may be stored or shown; the name is unique in its deployment. */
-export type SecretRef = { readonly secret: string };
+/**
+ * Stands for a secret wherever data may be stored or shown; the name is unique in its deployment.
+ *
+ * A desired state also carries the version when it is not the first, so that a changed secret changes the state.
+ */
+export type SecretRef = { readonly secret: string; readonly version?: number };
 
 /** What a property of a blueprint's appliance holds, and where it came from. */
 export type Setting = {

@@ -1,0 +1,60 @@
+import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
+import appliance from '../../schemas/appliance.schema.json' with { type: 'json' };
+import application from '../../schemas/application.schema.json' with { type: 'json' };
+import assembly from '../../schemas/assembly.schema.json' with { type: 'json' };
+import lock from '../../schemas/lock.schema.json' with { type: 'json' };
+import pool from '../../schemas/pool.schema.json' with { type: 'json' };
+import { parseDuration, parseSize } from '../units.ts';
+import { faultOf, type SchemaFault } from './schema-fault.ts';
+import { isVersion } from './semver.ts';
+
+const schemas = { appliance, application, assembly, lock, pool } as const;
+
+/** The schemas in `schemas/`, without those of the command line's output. */
+export type SchemaName = keyof typeof schemas;
+
+// A memo of pure results, since compiling a schema costs 30 ms; no caller can see whether it was there.
+const compiled = new Map<SchemaName, ValidateFunction>();
+
+/**
+ * Finds every way in which a value breaks a schema: in no order, at most one at each place.
+ *
+ * Hints stand in the schemas, under `x-hint`, beside the rule that they explain.
+ */
+export function checkSchema(name: SchemaName, value: unknown): readonly SchemaFault[] {
+  const validate = compiled.get(name) ?? compileSchema(name);
+  compiled.set(name, validate);
+  if (validate(value)) return [];
+  const faults = new Map<string, SchemaFault>();
+  for (const error of validate.errors ?? []) {
+    const fault = faultOf(error);
+    if (fault === undefined) continue;
+    const key = `${fault.part} ${JSON.stringify(fault.path)}`;
+    if (!faults.has(key)) faults.set(key, fault);
+  }
+  const misspelt = new Set(
+    [...faults.values()].flatMap(({ path, meant }) =>
+      meant === undefined ? [] : [JSON.stringify([...path.slice(0, -1), meant])],
+    ),
+  );
+  // A missing key is not worth a word when the same mapping has that key misspelt.
+  return [...faults.values()].filter(
+    ({ path, missing }) => missing === undefined || !misspelt.has(JSON.stringify([...path, missing])),
+  );
+}
+
+function compileSchema(name: SchemaName): ValidateFunction {
+  const ajv = new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    messages: false,
+    allowUnionTypes: true,
+    strictTypes: false,
+    strictRequired: false,
+  });
+  ajv.addVocabulary(['x-hint']);
+  ajv.addFormat('sheaf-version', isVersion);
+  ajv.addFormat('sheaf-size', (text) => 'value' in parseSize(text));
+  ajv.addFormat('sheaf-duration', (text) => 'value' in parseDuration(text));
+  return ajv.compile(schemas[name]);
+}

@@ -1,0 +1,25 @@
+import type { Digest } from '../digest.ts';
+
+/** The version that was chosen for one path. */
+export type LockedAppliance = {
+  readonly name: string;
+  readonly version: string;
+  /** Of its description, templates, setup script and disk. */
+  readonly digest: Digest;
+};
+
+/** One Debian package as it was built in. */
+export type LockedPackage = { readonly version: string; readonly sha256: string };
+
+/** What `sheaf.lock` holds: the choices of an application, by path. */
+export type Lock = {
+  readonly apiVersion: 'sheaf/v1';
+  readonly kind: 'Lock';
+  /** By path: `web`, nested `shop/web`; assemblies stand under theirs. */
+  readonly appliances: Readonly<Record<string, LockedAppliance>>;
+  readonly kit?: Digest;
+  /** By platform (`linux/amd64`), appliance and version (`php@1.0.0`), package. */
+  readonly platforms?: Readonly<
+    Record<string, Readonly<Record<string, Readonly<Record<string, LockedPackage>>>>>
+  >;
+};
