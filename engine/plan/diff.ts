@@ -1,0 +1,72 @@
+import type { Digest } from '../digest.ts';
+import type { Observation } from '../model/observation.ts';
+import type { Desired, Plan } from '../model/step.ts';
+import type { Recorded } from '../model/store.ts';
+import { StepList } from './step-list.ts';
+
+/** What {@link diff} compares. */
+export type DiffRequest = {
+  /** Name of the deployment. */
+  readonly deployment: string;
+  readonly generation: number;
+  readonly blueprint: Digest;
+  readonly desired: readonly Desired[];
+  readonly recorded: readonly Recorded[];
+  readonly observation: Observation;
+  /** Tells of a data volume that is not desired whether its data may be deleted; otherwise it stays as it is. */
+  readonly mayDelete: (volume: string) => boolean;
+};
+
+/**
+ * Finds the steps that bring what exists to what is desired. Pure.
+ *
+ * Executing a plan and comparing again gives none. All that is recorded or found and not desired is removed, but
+ * data volumes. The order, each position for a reason:
+ *
+ * 1. endpoints that go, so nobody is led to something half-gone
+ * 2. the network, then the policy, which both stand before an instance can send its first packet; images meanwhile
+ * 3. instances that go or let go of a volume, which makes room for those that come
+ * 4. volumes, while nobody has the changed ones mounted
+ * 5. instances, all at once; then endpoints
+ * 6. what nobody uses any more: volumes, images, policy, network
+ */
+export function diff(request: DiffRequest): Plan {
+  const list = new StepList(request);
+  const closed = list.removeAll('endpoint', []);
+  const network = list.ensureAll('network', () => []);
+  const policy = list.ensureAll('policy', () => network);
+  list.ensureAll('image', () => []);
+
+  const stopped = [...list.removeAll('instance', closed), ...list.detachAll(closed)];
+  list.ensureAll('volume', (volume) => list.detachersOf(volume.key));
+  list.ensureAll('instance', ({ state }) => [
+    ...network,
+    ...policy,
+    ...stopped,
+    ...list.stepsOn('image', [state.image]),
+    ...list.stepsOn(
+      'volume',
+      state.volumes.map((volume) => volume.key),
+    ),
+  ]);
+  list.ensureAll('endpoint', ({ state }) => [
+    ...network,
+    ...policy,
+    ...list.stepsOn(
+      'instance',
+      state.targets.map((target) => target.name),
+    ),
+  ]);
+
+  list.removeAll('volume', stopped);
+  list.removeAll('image', [...stopped, ...list.ensured('instance')]);
+  const opened = list.removeAll('policy', stopped);
+  list.removeAll('network', [...closed, ...stopped, ...opened]);
+  return {
+    deployment: request.deployment,
+    generation: request.generation,
+    blueprint: request.blueprint,
+    steps: list.steps,
+    losesData: list.losesData,
+  };
+}

@@ -1,0 +1,171 @@
+import type { Change, Desired, ObjectKind, Step } from '../model/step.ts';
+import type { Recorded } from '../model/store.ts';
+import { changeOf, exists, type Found } from './change.ts';
+import type { DiffRequest } from './diff.ts';
+
+type DesiredOf<K extends ObjectKind> = Extract<Desired, { readonly kind: K }>;
+type Ensure = Exclude<Change, 'remove'>;
+
+type StepParts = Pick<Step, 'key' | 'change' | 'after'> & {
+  readonly kind: ObjectKind;
+  readonly before: Desired['state'] | null;
+} & (
+    | { readonly action: 'ensure'; readonly desired: Desired['state'] }
+    | { readonly action: 'remove'; readonly desired: null; readonly deletesData: boolean }
+  );
+
+/** Collects the steps of one plan in their order, and knows which step touched what. */
+export class StepList {
+  readonly #request: DiffRequest;
+  readonly #recorded: ReadonlyMap<string, Recorded>;
+  readonly #found: ReadonlyMap<string, Found>;
+  readonly #changes: ReadonlyMap<string, Ensure>;
+  readonly #steps: Step[] = [];
+  readonly #ensured = new Map<string, string>();
+  readonly #detached = new Map<string, string>();
+  readonly #losesData: string[] = [];
+
+  constructor(request: DiffRequest) {
+    this.#request = request;
+    this.#recorded = new Map(request.recorded.map((one) => [nameOf(one.kind, one.key), one]));
+    this.#found = new Map(
+      request.observation.objects.filter(exists).map((one) => [nameOf(one.kind, one.key), one]),
+    );
+    this.#changes = this.#findChanges();
+  }
+
+  get steps(): readonly Step[] {
+    return this.#steps;
+  }
+
+  get losesData(): readonly string[] {
+    return this.#losesData;
+  }
+
+  /** Adds a step for every object of a kind that is not as it shall be. @returns their ids */
+  ensureAll<K extends ObjectKind>(
+    kind: K,
+    after: (desired: DesiredOf<K>) => readonly string[],
+  ): readonly string[] {
+    return this.#desired(kind).flatMap((desired) => {
+      const name = nameOf(kind, desired.key);
+      const isDetached = kind === 'instance' && this.#detached.has(desired.key);
+      const change = isDetached ? 'create' : this.#changes.get(name);
+      if (!change) return [];
+      const id = this.#add({
+        kind,
+        key: desired.key,
+        change,
+        after: after(desired),
+        before: isDetached ? null : this.#before(desired),
+        action: 'ensure',
+        desired: desired.state,
+      });
+      this.#ensured.set(name, id);
+      return [id];
+    });
+  }
+
+  /** Adds the removal of every recorded or found object of a kind that is not desired. @returns their ids */
+  removeAll(kind: ObjectKind, after: readonly string[]): readonly string[] {
+    const wanted = new Set(this.#desired(kind).map((one) => one.key));
+    const known = [...this.#recorded.values(), ...this.#found.values()].filter((one) => one.kind === kind);
+    const keys = [...new Set(known.map((one) => one.key))].filter((key) => !wanted.has(key)).sort();
+    return keys.flatMap((key) => {
+      if (kind !== 'volume') return [this.#remove(kind, key, false, after)];
+      const recorded = this.#recorded.get(nameOf(kind, key));
+      // the data of a scratch volume was never promised to anybody
+      const isScratch = recorded?.kind === 'volume' && recorded.state.kind === 'scratch';
+      if (!isScratch && !this.#request.mayDelete(key)) return [];
+      if (!isScratch) this.#losesData.push(key);
+      return [this.#remove(kind, key, true, after)];
+    });
+  }
+
+  /** Adds the removal of instances that run on a volume which has to change; they are made again. @returns their ids */
+  detachAll(after: readonly string[]): readonly string[] {
+    return this.#desired('instance').flatMap(({ key, state }) => {
+      const isMounted = this.#found.has(nameOf('instance', key));
+      if (!isMounted || !state.volumes.some((one) => this.#changes.has(nameOf('volume', one.key)))) return [];
+      const id = this.#remove('instance', key, false, after);
+      this.#detached.set(key, id);
+      return [id];
+    });
+  }
+
+  /** Gives the removals that {@link detachAll} added for a volume's sake. */
+  detachersOf(volume: string): readonly string[] {
+    const users = this.#desired('instance').filter(({ state }) =>
+      state.volumes.some((one) => one.key === volume),
+    );
+    return users.flatMap(({ key }) => this.#detached.get(key) ?? []);
+  }
+
+  /** Gives the ids of the ensuring steps on some objects. */
+  stepsOn(kind: ObjectKind, keys: readonly string[]): readonly string[] {
+    return keys.flatMap((key) => this.#ensured.get(nameOf(kind, key)) ?? []);
+  }
+
+  /** Gives the ids of all ensuring steps of a kind. */
+  ensured(kind: ObjectKind): readonly string[] {
+    return [...this.#ensured].filter(([name]) => name.startsWith(`${kind} `)).map(([, id]) => id);
+  }
+
+  #desired<K extends ObjectKind>(kind: K): readonly DesiredOf<K>[] {
+    return this.#request.desired.filter((one): one is DesiredOf<K> => one.kind === kind);
+  }
+
+  #findChanges(): ReadonlyMap<string, Ensure> {
+    const changes = new Map<string, Ensure>();
+    const look = (one: Desired, isNetworkNew: boolean): void => {
+      const name = nameOf(one.kind, one.key);
+      const change = changeOf(one, this.#recorded.get(name), this.#found.get(name), isNetworkNew);
+      if (change) changes.set(name, change);
+    };
+    const [networks, others] = partition(this.#request.desired, (one) => one.kind === 'network');
+    for (const one of networks) look(one, false);
+    const isNetworkNew = [...changes.values()].includes('create');
+    for (const one of others) look(one, isNetworkNew);
+    return changes;
+  }
+
+  // a volume that was found and not recorded was not made by us now, so undoing must not take it away
+  #before(desired: Desired): Desired['state'] | null {
+    const name = nameOf(desired.kind, desired.key);
+    const recorded = this.#recorded.get(name);
+    if (recorded) return recorded.state;
+    return desired.kind === 'volume' && this.#found.has(name) ? desired.state : null;
+  }
+
+  #remove(kind: ObjectKind, key: string, deletesData: boolean, after: readonly string[]): string {
+    const before = this.#recorded.get(nameOf(kind, key))?.state ?? null;
+    return this.#add({
+      kind,
+      key,
+      change: 'remove',
+      after,
+      before,
+      action: 'remove',
+      desired: null,
+      deletesData,
+    });
+  }
+
+  #add(parts: StepParts): string {
+    const id = String(this.#steps.length + 1);
+    // kind, before and desired come from one object each time, which the compiler cannot follow
+    this.#steps.push({ ...parts, id, generation: this.#request.generation } as Step);
+    return id;
+  }
+}
+
+function nameOf(kind: ObjectKind, key: string): string {
+  return `${kind} ${key}`;
+}
+
+function partition<T>(
+  all: readonly T[],
+  isFirst: (one: T) => boolean,
+): readonly [readonly T[], readonly T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+}
