@@ -6,7 +6,7 @@ export type GuestSpec = {
   readonly deployment: string;
   readonly instance: string;
   readonly generation: number;
-  readonly appliance: { readonly name: string; readonly version: string };
+  readonly uses: { readonly name: string; readonly version: string };
   readonly hosts: readonly { readonly name: string; readonly addresses: readonly string[] }[];
   readonly volumes: readonly {
     readonly name: string;
@@ -43,7 +43,7 @@ export function guestSpecOf(state: InstanceState, deployment: string, generation
     deployment,
     instance: scope.instance.name,
     generation,
-    appliance: { name: state.uses.name, version: state.uses.version },
+    uses: state.uses,
     hosts,
     volumes: state.volumes.map(({ name, mount, kind }) => ({ name, mount, kind })),
     waits: state.waits.map(({ terminal, protocol, transport, peers }) => ({
