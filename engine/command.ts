@@ -112,9 +112,13 @@ export function missingTool(tool: string, cause?: unknown): EngineError {
   });
 }
 
-/** The search path for programs: the user's own, and the system folders that a user's path may lack. */
+/**
+ * The search path for programs: the system's folders first, then the user's own.
+ *
+ * npm puts the programs of dependencies in front of everything, and one of them is called `nft` like the packet filter.
+ */
 export function toolPath(): string {
-  return `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
+  return `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${process.env['PATH'] ?? ''}`;
 }
 
 function throwIfStopped(signal: AbortSignal | undefined, tool: string): void {
