@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { EngineError } from '../../errors.ts';
+import {
+  connectLines,
+  isMessage,
+  type LineSocket,
+  type Message,
+  type Patience,
+  silent,
+} from './line-socket.ts';
+
+/** A conversation with an instance's supervisor; see kit/PROTOCOL.md. */
+export class Channel {
+  readonly #socket: LineSocket;
+  #requests = 0;
+
+  constructor(socket: LineSocket) {
+    this.#socket = socket;
+  }
+
+  /** Sends a request and gives its number. */
+  async begin(op: string, members: Message, patience: Patience): Promise<number> {
+    this.#requests += 1;
+    await this.#socket.send({ ...members, id: this.#requests, op }, patience);
+    return this.#requests;
+  }
+
+  /** Sends more to a request that runs. */
+  async add(request: number, members: Message, patience: Patience): Promise<void> {
+    await this.#socket.send({ ...members, id: request }, patience);
+  }
+
+  /** Gives the next message that belongs to a request; others are passed over. @throws EngineError EXEC_FAILED when the guest refuses it */
+  async next(request: number, patience: Patience): Promise<Message> {
+    const deadline = Date.now() + patience.timeoutMs;
+    for (;;) {
+      const message = await this.#socket.receive({
+        ...patience,
+        timeoutMs: Math.max(deadline - Date.now(), 1),
+      });
+      if (message['id'] !== request) continue;
+      const error = message['error'];
+      if (error === undefined) return message;
+      throw new EngineError('EXEC_FAILED', `the instance refused: ${plainText(errorText(error))}`, {
+        details: { code: plainText(isMessage(error) ? String(error['code']) : '') },
+      });
+    }
+  }
+
+  /** Sends a request and gives what it was answered. */
+  async request(op: string, members: Message, patience: Patience): Promise<Message> {
+    const request = await this.begin(op, members, patience);
+    const { ok } = await this.next(request, patience);
+    if (!isMessage(ok)) throw silent('its answer is none');
+    return ok;
+  }
+
+  /** Ends the conversation, and in the guest whatever it still runs for it. */
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+/**
+ * Opens a conversation on one of an instance's sockets.
+ *
+ * Earlier clients may have left half a request, or answers unread: both sides pass over everything up to a fresh nonce.
+ *
+ * @throws EngineError INSTANCE_SILENT
+ */
+export async function openChannel(path: string, patience: Patience): Promise<Channel> {
+  const deadline = Date.now() + patience.timeoutMs;
+  const left = (): Patience => ({ ...patience, timeoutMs: Math.max(deadline - Date.now(), 1) });
+  const socket = await connectLines(path, patience);
+  try {
+    const sync = randomBytes(12).toString('hex');
+    await socket.sendBreak(left());
+    await socket.send({ sync }, left());
+    while ((await socket.receive(left()))['sync'] !== sync);
+    return new Channel(socket);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/** Asks one thing on an instance's control socket. */
+export async function ask(path: string, op: string, members: Message, patience: Patience): Promise<Message> {
+  const deadline = Date.now() + patience.timeoutMs;
+  const channel = await openChannel(path, patience);
+  try {
+    return await channel.request(op, members, {
+      ...patience,
+      timeoutMs: Math.max(deadline - Date.now(), 1),
+    });
+  } finally {
+    channel.close();
+  }
+}
+
+/** Makes a guest's text safe to show: one line, no control or invisible formatting characters, at most 200 characters. */
+export function plainText(text: string): string {
+  const clean = text
+    .slice(0, 2000)
+    .replace(/\s+/g, ' ')
+    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
+    .trim();
+  return clean.length > 200 ? `${clean.slice(0, 199)}…` : clean;
+}
+
+function errorText(error: unknown): string {
+  return isMessage(error) && typeof error['message'] === 'string' ? error['message'] : 'no reason given';
+}

@@ -1,0 +1,22 @@
+import type { LimitFunction } from 'p-limit';
+import type { Digest } from '../../digest.ts';
+import type { Blobs } from '../../model/blob.ts';
+import type { Accelerator } from './accelerator.ts';
+import type { Layout } from './layout.ts';
+
+/** What the parts of the driver share. */
+export type DriverContext = {
+  readonly pool: string;
+  readonly layout: Layout;
+  /** Folder of this process for files that are not finished; swept when the process is gone. */
+  readonly drafts: string;
+  readonly blobs: Blobs;
+  /** The kit that was built last; undefined while there is none. */
+  readonly kit: () => Digest | undefined;
+  /** Bounds work that keeps a whole processor busy. */
+  readonly heavy: LimitFunction;
+  /** Lets one change of packet rules follow another. */
+  readonly rules: LimitFunction;
+  /** Finds the accelerator for guests of a kit; tried once. */
+  readonly accelerator: (kit: Digest | undefined, signal: AbortSignal) => Promise<Accelerator>;
+};

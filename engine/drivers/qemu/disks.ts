@@ -1,0 +1,141 @@
+import { spawn } from 'node:child_process';
+import { chmod, copyFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { missingTool, toolPath } from '../../command.ts';
+import type { Digest } from '../../digest.ts';
+import { orDiskFull } from '../../disk-full.ts';
+import { EngineError } from '../../errors.ts';
+import { layerForOverlay } from '../../formats/layer.ts';
+import type { Descriptor } from '../../model/blob.ts';
+import type { DriverContext } from './context.ts';
+import { errorCode, makeFolder, settle } from './files.ts';
+import { diskPath } from './layout.ts';
+
+/**
+ * Makes the read-only disk of an image layer, once for all deployments.
+ *
+ * Whoever makes the same disk at the same time makes the same bytes; the later rename wins.
+ *
+ * @returns the squashfs file
+ * @throws EngineError BLOB_CORRUPT when the layer is not what its digest says or holds what no image may
+ */
+export async function ensureDisk(
+  context: DriverContext,
+  layer: Descriptor,
+  signal: AbortSignal,
+): Promise<string> {
+  const path = diskPath(context.layout, layer.digest);
+  if (await exists(path)) return path;
+  return await context.heavy(async () => {
+    if (await exists(path)) return path;
+    const draft = join(context.drafts, `${layer.digest.slice('sha256:'.length)}.squashfs`);
+    try {
+      await packLayer(context, layer, draft, signal);
+      await settle(draft, path);
+    } finally {
+      await rm(draft, { force: true });
+    }
+    return path;
+  });
+}
+
+/** Makes a program of a kit executable outside the blob store, whose files nobody may run. @returns its path */
+export async function ensureProgram(
+  context: Pick<DriverContext, 'layout' | 'blobs' | 'drafts'>,
+  program: Descriptor,
+  name: string,
+): Promise<string> {
+  const path = join(context.layout.programs, `${name}-${program.digest.slice('sha256:'.length)}`);
+  if (await exists(path)) return path;
+  const draft = join(context.drafts, `${name}-${crypto.randomUUID()}`);
+  try {
+    await copyFile(context.blobs.path(program.digest), draft);
+    await chmod(draft, 0o500);
+    await settle(draft, path);
+  } catch (error) {
+    throw orDiskFull(error, context.drafts);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return path;
+}
+
+/** Tells whether a path leads to a file. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Tells whether an image layer's disk is there. */
+export async function hasDisk(context: DriverContext, layer: Digest): Promise<boolean> {
+  return await exists(diskPath(context.layout, layer));
+}
+
+async function packLayer(
+  context: DriverContext,
+  layer: Descriptor,
+  target: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await makeFolder(context.layout.disks);
+  // squashfs-tools: lz4 costs a guest without KVM the least to read, and us the least to write
+  const squash = ['-comp', 'lz4', '-quiet', '-no-progress'];
+  const root = ['-root-mode', '0755', '-root-time', '0', '-mkfs-time', '0'];
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'sqfstar', ...squash, ...root, target], {
+    env: { PATH: toolPath(), LC_ALL: 'C.UTF-8' },
+    stdio: ['pipe', 'ignore', 'pipe'],
+    detached: true, // a Ctrl-C in the terminal is for us alone
+    signal,
+    killSignal: 'SIGKILL',
+  });
+  let said = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk}`.slice(-2000);
+  });
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('error', () => resolve(null));
+    child.on('close', resolve);
+  });
+  const isGzip = /[+.](gzip|gz)$/.test(layer.mediaType);
+  const gunzip = isGzip
+    ? createGunzip()
+    : new Transform({ transform: (chunk, _, done) => done(null, chunk) });
+  let broken: unknown;
+  try {
+    const unpacked = pipeline(context.blobs.open(layer.digest), gunzip, { signal });
+    await Promise.all([unpacked, pipeline(layerForOverlay(gunzip), child.stdin, { signal })]);
+  } catch (error) {
+    broken = error;
+    child.kill('SIGKILL');
+  }
+  const code = await ended;
+  if (code === 0 && broken === undefined) return;
+  throw failedDisk(layer, code, said, broken, signal);
+}
+
+function failedDisk(
+  layer: Descriptor,
+  code: number | null,
+  said: string,
+  broken: unknown,
+  signal: AbortSignal,
+): unknown {
+  if (signal.aborted) return new EngineError('OPERATION_INTERRUPTED', 'making a disk was stopped on request');
+  if (/failed to execute .*No such file/.test(said)) return missingTool('sqfstar');
+  if (broken instanceof EngineError) return broken;
+  const isFull = /No space left on device/i.test(said);
+  const lines = said.trim().split('\n').slice(-3).join('\n');
+  return new EngineError(isFull ? 'DISK_FULL' : 'TOOL_FAILED', `sqfstar ended with ${code}: ${lines}`, {
+    details: { tool: 'sqfstar', layer: layer.digest },
+    cause: broken,
+    ...(isFull && { hint: 'Free some space and run the same command again.' }),
+  });
+}

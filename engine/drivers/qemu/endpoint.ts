@@ -1,0 +1,161 @@
+import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Digest } from '../../digest.ts';
+import { EngineError } from '../../errors.ts';
+import type { EndpointState } from '../../model/step.ts';
+import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
+import { plainText } from './channel.ts';
+import type { DriverContext } from './context.ts';
+import { ensureProgram } from './disks.ts';
+import { spawnDetached } from './launch.ts';
+import { readKit } from './machine.ts';
+import { endpointMark, namespacePath, userIdOf } from './marks.ts';
+import { applyRules, reduceRules } from './network.ts';
+import { endProcess, findProcesses, isInNamespace } from './processes.ts';
+import { listRecords, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
+
+const readyTimeoutMs = 10_000;
+const graceMs = 1000;
+
+/** Brings an endpoint to its state: the rules let it reach its targets, and one attendant listens for it. */
+export async function ensureEndpoint(
+  context: DriverContext,
+  deployment: string,
+  record: ObjectRecord<'endpoint'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = await readRecord(context.layout, deployment, 'endpoint', record.key);
+  const attendants = findAttendants(deployment, record.key);
+  const [kept] = attendants;
+  if (kept && attendants.length === 1 && before && works(deployment, before)) {
+    if (before.fingerprint === record.fingerprint) {
+      await writeRecord(context.layout, deployment, { ...record, process: kept });
+      return;
+    }
+  }
+  await writeRecord(context.layout, deployment, { ...record, fingerprint: null });
+  await context.rules(() => applyRules(context.layout, deployment, signal));
+  for (const attendant of attendants) await endProcess(attendant, graceMs);
+  const attendant = await start(context, deployment, record, signal);
+  await writeRecord(context.layout, deployment, { ...record, process: attendant });
+}
+
+/** Removes an endpoint: its attendant, and the rules that let it in. */
+export async function removeEndpoint(
+  context: DriverContext,
+  deployment: string,
+  key: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const attendant of findAttendants(deployment, key)) await endProcess(attendant, graceMs);
+  await removeRecord(context.layout, deployment, 'endpoint', key);
+  await context.rules(() => reduceRules(context.layout, deployment, signal));
+}
+
+/** Tells whether an endpoint is served: by the process that is recorded, from inside its deployment's network. */
+export function works(deployment: string, record: ObjectRecord<'endpoint'>): boolean {
+  return findAttendants(deployment, record.key).some(
+    (attendant) =>
+      attendant.pid === record.process?.pid &&
+      attendant.startTicks === record.process.startTicks &&
+      isInNamespace(attendant, namespacePath(deployment)),
+  );
+}
+
+/** Writes the attendant's command line. */
+export function endpointArguments(deployment: string, key: string, state: EndpointState): readonly string[] {
+  const user = String(userIdOf(deployment, `endpoint ${key}`));
+  return [
+    'endpoint',
+    ...['--name', endpointMark(deployment, key)],
+    ...['--listen', `${state.listen.address}:${state.listen.port}`, '--transport', state.transport],
+    ...state.targets.flatMap(({ address, port }) => ['--target', `${address}:${port}`]),
+    ...['--namespace', namespacePath(deployment), '--uid', user, '--gid', user],
+  ];
+}
+
+function findAttendants(deployment: string, key: string): readonly ProcessIdentity[] {
+  const mark = endpointMark(deployment, key);
+  return findProcesses((args) => {
+    const at = args.indexOf('--name');
+    return args.includes('endpoint') && at >= 0 && args[at + 1] === mark;
+  });
+}
+
+async function start(
+  context: DriverContext,
+  deployment: string,
+  { key, state }: ObjectRecord<'endpoint'>,
+  signal: AbortSignal,
+): Promise<ProcessIdentity> {
+  const [network] = await listRecords(context.layout, deployment, 'network');
+  if (network === undefined)
+    throw new EngineError('INTERNAL_ERROR', `endpoint ${key} comes before its deployment's network`);
+  const kit = await readKit(context.blobs, await kitOf(context, deployment));
+  const program = await ensureProgram(context, kit.attendant, 'attendant');
+  const args = [...endpointArguments(deployment, key, state), '--gateway', network.state.gateway];
+  const { child } = spawnDetached([program, ...args], ['ignore', 'pipe', 'ignore']);
+  const identity = child.pid === undefined ? undefined : processIdentity(child.pid);
+  const said = child.stdout === null ? '' : await firstLine(child.stdout, signal);
+  child.stdout?.destroy();
+  if (identity !== undefined && said === 'ready' && (await moved(identity, deployment))) return identity;
+  if (identity !== undefined) await endProcess(identity, 0);
+  if (signal.aborted)
+    throw new EngineError('OPERATION_INTERRUPTED', 'opening an endpoint was stopped on request');
+  throw refused(key, state, said);
+}
+
+/** The attendant listens in the machine's network first and goes to live in the deployment's then. */
+async function moved(identity: ProcessIdentity, deployment: string): Promise<boolean> {
+  const deadline = Date.now() + readyTimeoutMs;
+  while (Date.now() < deadline && processIdentity(identity.pid)?.startTicks === identity.startTicks) {
+    if (isInNamespace(identity, namespacePath(deployment))) return true;
+    await delay(5);
+  }
+  return false;
+}
+
+async function kitOf(context: DriverContext, deployment: string): Promise<Digest> {
+  const [image] = await listRecords(context.layout, deployment, 'image');
+  const kit = image?.state.kit ?? context.kit();
+  if (kit !== undefined) return kit;
+  throw new EngineError('IMAGE_MISSING', 'the guest kit is not built', {
+    hint: 'Run `sheaf build` to make it.',
+  });
+}
+
+async function firstLine(output: Readable, signal: AbortSignal): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let text = '';
+  const finish = (): void => resolve(text.split('\n')[0] ?? '');
+  const timer = setTimeout(finish, readyTimeoutMs);
+  signal.addEventListener('abort', finish, { once: true });
+  output.on('data', (chunk: Buffer) => {
+    text = `${text}${chunk}`.slice(0, 4096);
+    if (text.includes('\n')) finish();
+  });
+  output.on('close', finish);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', finish);
+  }
+}
+
+function refused(key: string, { listen }: EndpointState, said: string): EngineError {
+  const place = `${listen.address}:${listen.port}`;
+  if (/in use/i.test(said))
+    return new EngineError('ADDRESS_TAKEN', `${key}: ${place} is in use by another program`, {
+      hint: `Choose another one with --expose ${key}=${listen.address}:PORT.`,
+      details: { endpoint: key, ...listen },
+    });
+  return new EngineError(
+    'TOOL_FAILED',
+    `${key}: nothing can listen on ${place}: ${plainText(said) || 'no reason given'}`,
+    {
+      hint: 'Choose an address that this machine has.',
+      details: { tool: 'attendant', endpoint: key, ...listen },
+    },
+  );
+}

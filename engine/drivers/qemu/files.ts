@@ -1,0 +1,76 @@
+import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { orDiskFull } from '../../disk-full.ts';
+
+/** Makes a folder, and those above it, that only its owner may enter. */
+export async function makeFolder(path: string): Promise<void> {
+  await withDiskErrors(path, () => mkdir(path, { recursive: true, mode: 0o700 }));
+}
+
+/**
+ * Writes a file of mode 0600 that is either whole or not there, whenever the machine stops.
+ *
+ * The unfinished file has a fixed name beside it, so that what a kill leaves is overwritten by the next attempt.
+ */
+export async function writeWhole(path: string, content: string): Promise<void> {
+  const unfinished = `${path}.new`;
+  await withDiskErrors(dirname(path), async () => {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    try {
+      const file = await open(unfinished, 'w', 0o600);
+      try {
+        await file.writeFile(content);
+      } finally {
+        await file.close();
+      }
+      await settle(unfinished, path);
+    } catch (error) {
+      await rm(unfinished, { force: true });
+      throw error;
+    }
+  });
+}
+
+/** Syncs a finished file and gives it its name, lastingly. The name's folder is made when absent. */
+export async function settle(unfinished: string, path: string): Promise<void> {
+  await withDiskErrors(dirname(path), async () => {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await syncPath(unfinished);
+    await rename(unfinished, path);
+    await syncPath(dirname(path));
+  });
+}
+
+/** Removes a folder and those above it, up to `top` (which stays), as far as they are empty. */
+export async function removeEmptyFolders(folder: string, top: string): Promise<void> {
+  for (let path = folder; path.startsWith(`${top}/`); path = dirname(path)) {
+    try {
+      await rmdir(path);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') continue;
+      return; // something still lives there
+    }
+  }
+}
+
+/** Gives the system's code of a failed call, such as `ENOENT`. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+async function withDiskErrors(folder: string, act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act();
+  } catch (error) {
+    throw orDiskFull(error, folder);
+  }
+}
+
+async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,205 @@
+import { readdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { canonicalJson, digestOf } from '../../digest.ts';
+import { EngineError } from '../../errors.ts';
+import type { GuestFile } from '../../model/guest-file.ts';
+import type { InstanceState } from '../../model/step.ts';
+import type { ProcessIdentity } from '../../process-identity.ts';
+import { seedOf } from '../../render/seed.ts';
+import { appliedFiles, applyFiles, rememberFiles } from './apply.ts';
+import type { DriverContext } from './context.ts';
+import { ensureDisk, ensureProgram } from './disks.ts';
+import { errorCode, makeFolder, removeEmptyFolders } from './files.ts';
+import { endLog, startMachine } from './launch.ts';
+import { objectPath, type RuntimeFiles, runtimeFiles } from './layout.ts';
+import { machineDigest, machineOf, readKit } from './machine.ts';
+import { guestMark, namespacePath } from './marks.ts';
+import { ensureTap, openTap, removeTap } from './namespace.ts';
+import { applyRules } from './network.ts';
+import { findProcesses, isInNamespace } from './processes.ts';
+import { type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
+import { writeSeedDisk } from './seed-disk.ts';
+import { stopMachine } from './stop.ts';
+import { makeVolume, volumePath } from './volumes.ts';
+
+/** What an instance is brought to. */
+export type InstanceGoal = {
+  readonly deployment: string;
+  readonly record: ObjectRecord<'instance'>;
+  readonly files: readonly GuestFile[];
+  /** True when a machine of an earlier generation shall go even if it could be kept. */
+  readonly isReplaced: boolean;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Brings an instance to its state: changes a running machine in place where only its files differ, else starts a new one.
+ *
+ * The record loses its fingerprint before the first act and gets it back after the last. A machine that runs without
+ * being recorded was started by somebody who was killed right then; it is stopped, and a new one takes its place.
+ */
+export async function ensureInstance(context: DriverContext, goal: InstanceGoal): Promise<void> {
+  const { deployment, record, signal } = goal;
+  const before = await readRecord(context.layout, deployment, 'instance', record.key);
+  const machines = findMachines(deployment, record.key);
+  const kept = machines.find((machine) => isKept(goal, before, machine));
+  if (kept !== undefined && machines.length === 1) {
+    await changeInPlace(context, goal, before, kept);
+    return;
+  }
+  await writeRecord(context.layout, deployment, { ...record, fingerprint: null });
+  const files = runtimeFiles(context.layout, deployment, record.key);
+  for (const machine of machines) await stopMachine(machine, files, before?.state ?? record.state, signal);
+  const machine = await start(context, goal, files);
+  await rememberFiles(files, goal.files);
+  await writeRecord(context.layout, deployment, { ...record, process: machine });
+}
+
+/** Stops an instance and removes everything of it but its volumes. */
+export async function removeInstance(
+  context: DriverContext,
+  deployment: string,
+  instance: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { layout } = context;
+  const files = runtimeFiles(layout, deployment, instance);
+  const record = await readRecord(layout, deployment, 'instance', instance);
+  for (const machine of findMachines(deployment, instance))
+    await stopMachine(machine, files, record?.state, signal);
+  await removeTap(deployment, instance, signal);
+  await rm(files.folder, { recursive: true, force: true });
+  await removeEmptyFolders(dirname(files.folder), dirname(layout.runtime));
+  const log = consolePath(context, deployment, instance);
+  await endLog(log);
+  for (const part of await consoleParts(log)) await rm(part, { force: true });
+  await removeRecord(layout, deployment, 'instance', instance);
+}
+
+/** Finds the QEMU processes that carry an instance's mark; at most one is meant to. */
+export function findMachines(deployment: string, instance: string): readonly ProcessIdentity[] {
+  const mark = `${guestMark(deployment, instance)},debug-threads=on`;
+  return findProcesses((args) => {
+    const at = args.indexOf('-name');
+    return at >= 0 && args[at + 1] === mark && args[at + 2] === '-uuid';
+  });
+}
+
+/** Gives the file of an instance's console; older parts have `.1`, `.2` … appended. */
+export function consolePath(context: DriverContext, deployment: string, instance: string): string {
+  return objectPath(context.layout, deployment, 'instance', instance, '.console');
+}
+
+/** Lists the parts of a console that are there, oldest first. */
+export async function consoleParts(path: string): Promise<readonly string[]> {
+  try {
+    const suffix = (name: string): number => Number(name.slice(basename(path).length + 1));
+    return (await readdir(dirname(path)))
+      .filter((name) => name === basename(path) || name.startsWith(`${basename(path)}.`))
+      .toSorted((a, b) => suffix(b) - suffix(a))
+      .map((name) => join(dirname(path), name));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Tells whether two identities are of the same process. */
+export function isSame(a: ProcessIdentity | undefined, b: ProcessIdentity): boolean {
+  return canonicalJson(a) === canonicalJson(b);
+}
+
+function isKept(
+  goal: InstanceGoal,
+  before: ObjectRecord<'instance'> | undefined,
+  machine: ProcessIdentity,
+): boolean {
+  return (
+    before !== undefined &&
+    isSame(before.process, machine) &&
+    isInNamespace(machine, namespacePath(goal.deployment)) &&
+    machineDigest(before.state) === machineDigest(goal.record.state) &&
+    !(goal.isReplaced && before.generation !== goal.record.generation)
+  );
+}
+
+async function changeInPlace(
+  context: DriverContext,
+  goal: InstanceGoal,
+  before: ObjectRecord<'instance'> | undefined,
+  machine: ProcessIdentity,
+): Promise<void> {
+  const { deployment, record, signal } = goal;
+  const files = runtimeFiles(context.layout, deployment, record.key);
+  const finished = { ...record, process: machine };
+  if ((await appliedFiles(files)) !== digestOf(canonicalJson(goal.files))) {
+    // the generation stays the old one until it is done, so that a replacement is not mistaken for done
+    await writeRecord(context.layout, deployment, {
+      ...finished,
+      generation: before?.generation ?? record.generation,
+      fingerprint: null,
+    });
+    await applyFiles(files, goal.files, signal);
+    await rememberFiles(files, goal.files);
+  }
+  await writeRecord(context.layout, deployment, finished);
+}
+
+async function start(
+  context: DriverContext,
+  goal: InstanceGoal,
+  files: RuntimeFiles,
+): Promise<ProcessIdentity> {
+  const { deployment, record, signal } = goal;
+  const { key: instance, state } = record;
+  const kit = await readKit(context.blobs, state.kit);
+  const { name: accelerator } = await context.accelerator(state.kit, signal);
+  const layers: string[] = [];
+  for (const layer of state.layers) layers.push(await ensureDisk(context, layer, signal));
+  const volumes = await openVolumes(context, deployment, state, signal);
+
+  await rm(files.folder, { recursive: true, force: true });
+  await makeFolder(files.folder);
+  const instanceId = `${deployment}.${instance.replaceAll('/', '-')}`;
+  await writeSeedDisk(files.seed, seedOf(state, goal.files, instanceId), signal);
+  await ensureTap(deployment, instance, signal); // down until the rules are in force
+  await context.rules(() => applyRules(context.layout, deployment, signal));
+  await openTap(deployment, { ...state, instance }, signal);
+
+  const machine = machineOf(deployment, instance, state, {
+    accelerator,
+    kernel: context.blobs.path(kit.kernel.digest),
+    initramfs: context.blobs.path(kit.initramfs.digest),
+    modules: context.blobs.path(kit.modules.digest),
+    layers,
+    volumes,
+    files,
+  });
+  const attendant = await ensureProgram(context, kit.attendant, 'attendant');
+  const log = { attendant, file: consolePath(context, deployment, instance) };
+  try {
+    return await startMachine(machine, { namespace: namespacePath(deployment), log, signal });
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'INSTANCE_FAILED') throw error;
+    throw new EngineError(error.code, `${instance}: ${error.message}`, {
+      hint: 'Look at its log.',
+      details: { instance },
+      cause: error,
+    });
+  }
+}
+
+async function openVolumes(
+  context: DriverContext,
+  deployment: string,
+  state: InstanceState,
+  signal: AbortSignal,
+): Promise<{ readonly serial: string; readonly file: string }[]> {
+  const opened: { readonly serial: string; readonly file: string }[] = [];
+  for (const { name, key, kind, sizeBytes } of state.volumes) {
+    const file = volumePath(context, deployment, key);
+    if (kind === 'scratch') await makeVolume(context, file, sizeBytes, signal); // empty at each start, as its kind says
+    opened.push({ serial: `vol-${name}`, file });
+  }
+  return opened;
+}

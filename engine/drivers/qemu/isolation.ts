@@ -1,0 +1,26 @@
+import { runCommand } from '../../command.ts';
+import { EngineError } from '../../errors.ts';
+import { plainText } from './channel.ts';
+import { rulesetDigest, rulesetOf } from './ruleset.ts';
+
+/**
+ * Finds out whether this process may do what keeps deployments apart, by doing it in a namespace that ends with the trial.
+ *
+ * @returns undefined when it may, else what was refused
+ * @throws EngineError TOOL_MISSING
+ */
+export async function isolationRefusal(userId: number, signal: AbortSignal): Promise<string | undefined> {
+  if (userId !== 0) return 'namespaces, taps and packet filters need root on this machine';
+  const network = { subnet: '192.0.2.0/24', gateway: '192.0.2.1' };
+  const ruleset = rulesetOf({ network, policy: null, targets: [] });
+  const script = 'ip tuntap add dev trial mode tap; nft -f -; nft list table inet sheaf';
+  for (const tool of ['ip', 'nft']) await runCommand(tool, ['-V'], { signal });
+  try {
+    const command = ['--net', '--', 'sh', '-eu', '-c', script];
+    const { stdout } = await runCommand('unshare', command, { signal, input: ruleset });
+    return rulesetDigest(stdout) === rulesetDigest(ruleset) ? undefined : 'nft does not keep packet rules';
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code !== 'TOOL_FAILED') throw error;
+    return plainText(error.message);
+  }
+}

@@ -1,0 +1,153 @@
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { chmod, open, stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { missingTool, toolPath } from '../../command.ts';
+import { EngineError } from '../../errors.ts';
+import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
+import { plainText } from './channel.ts';
+import { errorCode } from './files.ts';
+import { machineState } from './monitor.ts';
+import { endProcess, findProcesses, waitForEnd } from './processes.ts';
+import { type Machine, qemuArguments } from './qemu-arguments.ts';
+
+/** How a machine is started, beside what it is. */
+export type Launch = {
+  /** The network namespace it lives in; without one it is a trial, which has no network and dies with this process. */
+  readonly namespace?: string;
+  /** Its console's file, and the attendant that keeps it in bounds. */
+  readonly log: { readonly attendant: string; readonly file: string };
+  readonly signal: AbortSignal;
+};
+
+const logBytes = 8 * 2 ** 20;
+const startTimeoutMs = 30_000;
+
+/**
+ * Starts a QEMU that outlives this process, and waits until its processors run.
+ *
+ * Its console and its own complaints go to the attendant, which ends when QEMU does.
+ *
+ * @throws EngineError INSTANCE_FAILED with the last of what QEMU said when it ends at once
+ */
+export async function startMachine(machine: Machine, launch: Launch): Promise<ProcessIdentity> {
+  const { file, attendant } = launch.log;
+  const loggedBefore = await fileSize(file);
+  const keep = ['--file', file, '--size', String(logBytes), '--keep', '2'];
+  const logger = spawnDetached([attendant, 'log', ...keep], ['pipe', 'ignore', 'ignore']);
+  const enter =
+    launch.namespace === undefined
+      ? ['setpriv', '--pdeathsig', 'KILL', '--']
+      : ['nsenter', `--net=${launch.namespace}`, '--'];
+  const command = [...enter, 'qemu-system-x86_64', ...qemuArguments(machine)];
+  const guest = spawnDetached(command, ['ignore', logger.child.stdin, logger.child.stdin]);
+  logger.child.stdin?.destroy(); // QEMU alone holds the pipe, so the log ends with it
+  try {
+    const identity = guest.child.pid === undefined ? undefined : processIdentity(guest.child.pid);
+    if (identity !== undefined && (await untilRunning(machine, identity, launch.signal))) {
+      const { qmp, control, exec } = machine.sockets;
+      for (const socket of [qmp, control, ...exec]) await chmod(socket, 0o600);
+      return identity;
+    }
+  } catch (error) {
+    const identity = guest.child.pid === undefined ? undefined : processIdentity(guest.child.pid);
+    if (identity !== undefined) await endProcess(identity, 0);
+    throw error;
+  }
+  await endLog(file);
+  if (guest.failure() === 'ENOENT') throw missingTool(enter[0] ?? 'qemu-system-x86_64');
+  const said = (await fileSize(file)) === loggedBefore ? '' : await lastLines(file, 3);
+  if (/failed to execute qemu-system-x86_64/.test(said)) throw missingTool('qemu-system-x86_64');
+  throw new EngineError(
+    'INSTANCE_FAILED',
+    `its virtual machine ended at once: ${said === '' ? 'it said nothing' : said}`,
+  );
+}
+
+/** Waits a little for the end of a console's attendant, whose machine is gone, then ends it. */
+export async function endLog(file: string): Promise<void> {
+  for (const attendant of findProcesses((args) => args[1] === 'log' && args[3] === file))
+    if (!(await waitForEnd(attendant, 2000))) await endProcess(attendant, 500);
+}
+
+/** Gives the last lines of a console, safe to show. */
+export async function lastLines(file: string, count: number): Promise<string> {
+  const windowBytes = 4096;
+  try {
+    const handle = await open(file, 'r');
+    try {
+      const { size } = await handle.stat();
+      const buffer = Buffer.alloc(Math.min(size, windowBytes));
+      await handle.read(buffer, 0, buffer.length, size - buffer.length);
+      const lines = buffer.toString('utf8').split(/[\r\n]+/);
+      return plainText(
+        lines
+          .filter((line) => line.trim() !== '')
+          .slice(-count)
+          .join(' / '),
+      );
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** A program that was started to outlive us. */
+export type Detached = {
+  readonly child: ChildProcess;
+  /** The system's code when it could not be started at all. */
+  readonly failure: () => string | undefined;
+};
+
+/** Starts a program in a session of its own, which inherits nothing but what it is given. */
+export function spawnDetached(command: readonly string[], stdio: StdioOptions): Detached {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, {
+    cwd: '/',
+    env: { PATH: toolPath(), LC_ALL: 'C.UTF-8' },
+    stdio,
+    detached: true,
+  });
+  let failure: string | undefined;
+  child.on('error', (error) => {
+    failure = errorCode(error) ?? 'UNKNOWN';
+  });
+  child.stdin?.on('error', () => undefined); // it may end before it has read anything
+  child.unref();
+  return { child, failure: () => failure };
+}
+
+async function untilRunning(
+  machine: Machine,
+  identity: ProcessIdentity,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadline = Date.now() + startTimeoutMs;
+  while (!(await waitForEnd(identity, 0))) {
+    if (signal.aborted)
+      throw new EngineError('OPERATION_INTERRUPTED', 'starting a machine was stopped on request');
+    if (Date.now() > deadline)
+      throw new EngineError(
+        'INSTANCE_FAILED',
+        `its virtual machine did not start within ${startTimeoutMs} ms`,
+      );
+    try {
+      if ((await machineState(machine.sockets.qmp, { timeoutMs: 5000, signal })) === 'running') return true;
+    } catch (error) {
+      if (!(error instanceof EngineError) || error.code !== 'INSTANCE_SILENT') throw error;
+    }
+    await delay(25); // the monitor's socket appears when QEMU gets to it
+  }
+  return false;
+}
+
+async function fileSize(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return 0;
+    throw error;
+  }
+}

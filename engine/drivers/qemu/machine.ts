@@ -1,0 +1,104 @@
+import type { Digest } from '../../digest.ts';
+import { canonicalJson, digestOf } from '../../digest.ts';
+import { EngineError } from '../../errors.ts';
+import type { Blobs } from '../../model/blob.ts';
+import type { Kit } from '../../model/kit.ts';
+import type { Resources } from '../../model/pool.ts';
+import type { InstanceState } from '../../model/step.ts';
+import type { RuntimeFiles } from './layout.ts';
+import { guestMark, shortHash, tapName, userIdOf } from './marks.ts';
+import type { Disk, Machine } from './qemu-arguments.ts';
+
+const mebibyte = 2 ** 20;
+
+/** Memory of a guest that its kernel and supervisor take before the first service starts. */
+const guestOverheadBytes = 96 * mebibyte;
+
+/** What one instance costs on its server beyond its appliance's resources: its kernel and supervisor, QEMU itself, its logs. */
+export const overhead: Resources = {
+  cpuMillicores: 0,
+  memoryBytes: guestOverheadBytes + 64 * mebibyte,
+  diskBytes: 32 * mebibyte,
+};
+
+/** Settles everything that QEMU is told of an instance. */
+export function machineOf(
+  deployment: string,
+  instance: string,
+  state: InstanceState,
+  parts: {
+    readonly accelerator: Machine['accelerator'];
+    readonly kernel: string;
+    readonly initramfs: string;
+    readonly modules: string;
+    readonly layers: readonly string[];
+    readonly volumes: readonly Pick<Disk, 'serial' | 'file'>[];
+    readonly files: RuntimeFiles;
+  },
+): Machine {
+  const readOnly = (serial: string, file: string): Disk => ({
+    serial,
+    file,
+    format: 'raw',
+    isReadOnly: true,
+  });
+  const { qmp, control, exec } = parts.files;
+  return {
+    mark: guestMark(deployment, instance),
+    uuid: uuidOf(`${deployment} ${instance}`),
+    accelerator: parts.accelerator,
+    cpus: Math.max(Math.ceil(state.cpuMillicores / 1000), 1),
+    memoryMebibytes: Math.ceil((state.memoryBytes + guestOverheadBytes) / mebibyte),
+    kernel: parts.kernel,
+    initramfs: parts.initramfs,
+    disks: [
+      ...parts.layers.map((file, index) => readOnly(`layer${index}`, file)),
+      readOnly('modules', parts.modules),
+      readOnly('seed', parts.files.seed),
+      ...parts.volumes.map((volume): Disk => ({ ...volume, format: 'qcow2', isReadOnly: false })),
+    ],
+    network: { tap: tapName(instance), mac: state.mac },
+    sockets: { qmp, control, exec },
+    user: userIdOf(deployment, instance),
+  };
+}
+
+/** Gives a digest of what can only be changed by a restart of the machine; the rest goes in place. */
+export function machineDigest(state: InstanceState): Digest {
+  const { server, kit, layers, cpuMillicores, memoryBytes, hostname, address, prefix, gateway, mac } = state;
+  const volumes = state.volumes.map(({ name, key, kind, mount }) => ({ name, key, kind, mount }));
+  return digestOf(
+    canonicalJson({
+      ...{ server, kit, layers, cpuMillicores, memoryBytes },
+      ...{ hostname, address, prefix, gateway, mac, volumes },
+    }),
+  );
+}
+
+/** Reads a kit's description. @throws EngineError IMAGE_MISSING when it is not stored here */
+export async function readKit(blobs: Blobs, digest: Digest): Promise<Kit> {
+  if (!(await blobs.has(digest)))
+    throw new EngineError('IMAGE_MISSING', `the guest kit ${digest} is not stored here`, {
+      hint: 'Run `sheaf build` to make it.',
+    });
+  // the bytes have the digest that the plan names
+  return JSON.parse(Buffer.from(await blobs.read(digest)).toString('utf8')) as Kit;
+}
+
+/** Gives the longest time that an instance may take to stop in good order, in milliseconds. */
+export function stopTimeoutMs(state: InstanceState): number {
+  const services = state.services.reduce((sum, service) => sum + service.stop.timeoutMs, 0);
+  return Math.min((state.hooks.drain?.timeoutMs ?? 0) + services + 5000, 180_000);
+}
+
+/** Makes a UUID of a name: the same each time, of version 8, whose bits are the maker's own (RFC 9562). */
+function uuidOf(name: string): string {
+  const hex = shortHash(name, 32);
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `a${hex.slice(17, 20)}`,
+    hex.slice(20),
+  ].join('-');
+}

@@ -1,0 +1,122 @@
+import pLimit from 'p-limit';
+import { EngineError } from '../../errors.ts';
+import type { Observation, Observed, ObservedInstance } from '../../model/observation.ts';
+import { currentBoot } from '../../process-identity.ts';
+import type { DriverContext } from './context.ts';
+import { exists, hasDisk } from './disks.ts';
+import { works } from './endpoint.ts';
+import { consolePath, findMachines, isSame } from './instance.ts';
+import { lastLines } from './launch.ts';
+import { runtimeFiles } from './layout.ts';
+import { namespacePath } from './marks.ts';
+import { machineState } from './monitor.ts';
+import { networkWorks } from './network.ts';
+import { ageMs, isInNamespace } from './processes.ts';
+import { listRecords, type ObjectRecord } from './record.ts';
+import { askSupervisor, type GuestReport } from './supervisor.ts';
+import { volumePath } from './volumes.ts';
+
+/** How long a guest may take to answer; many are asked at once. */
+const answerTimeoutMs = 1500;
+const monitorTimeoutMs = 400;
+const atOnce = 16;
+/** A machine that has not answered yet counts as starting for so long, and as unknown then. */
+const bootMs = 90_000;
+
+/** Tells what exists of a deployment: records say what to look for, the machine says what is there. */
+export async function observeDeployment(
+  context: DriverContext,
+  deployment: string,
+  signal: AbortSignal,
+): Promise<Observation> {
+  const { layout } = context;
+  const limit = pLimit(atOnce);
+  const networks = await listRecords(layout, deployment, 'network');
+  const policies = await listRecords(layout, deployment, 'policy');
+  const rulesHold = networks.length > 0 && (await networkWorks(layout, deployment, signal));
+  const images = await listRecords(layout, deployment, 'image');
+  const volumes = await listRecords(layout, deployment, 'volume');
+  const endpoints = await listRecords(layout, deployment, 'endpoint');
+  const instances = await listRecords(layout, deployment, 'instance');
+  const objects: readonly (Observed | ObservedInstance)[] = [
+    ...networks.map((record) => observed(record, rulesHold)),
+    ...policies.map((record) => observed(record, rulesHold)),
+    ...(await Promise.all(images.map(async (record) => observed(record, await imageWorks(context, record))))),
+    ...(await Promise.all(
+      volumes.map(async (record) =>
+        observed(record, await exists(volumePath(context, deployment, record.key))),
+      ),
+    )),
+    ...(await Promise.all(
+      instances.map((record) => limit(() => observeInstance(context, deployment, record, signal))),
+    )),
+    ...endpoints.map((record) => observed(record, works(deployment, record))),
+  ];
+  return { objects };
+}
+
+function observed(record: ObjectRecord<Observed['kind']>, isWorking: boolean): Observed {
+  const { kind, key, generation, fingerprint } = record;
+  return { kind, key, generation, fingerprint, works: isWorking };
+}
+
+async function imageWorks(context: DriverContext, { state }: ObjectRecord<'image'>): Promise<boolean> {
+  const found = await Promise.all(state.layers.map((layer) => hasDisk(context, layer.digest)));
+  return found.every((isThere) => isThere);
+}
+
+async function observeInstance(
+  context: DriverContext,
+  deployment: string,
+  record: ObjectRecord<'instance'>,
+  signal: AbortSignal,
+): Promise<ObservedInstance> {
+  const { key, generation, fingerprint } = record;
+  const seen = { kind: 'instance', key, generation, fingerprint } as const;
+  return { ...seen, ...(await conditionOf(context, deployment, record, signal)) };
+}
+
+async function conditionOf(
+  context: DriverContext,
+  deployment: string,
+  record: ObjectRecord<'instance'>,
+  signal: AbortSignal,
+): Promise<GuestReport> {
+  const machine = findMachines(deployment, record.key).find((found) => isSame(record.process, found));
+  if (machine === undefined) return await afterTheEnd(context, deployment, record);
+  if (!isInNamespace(machine, namespacePath(deployment)))
+    return { condition: 'failed', healthy: null, message: 'its network was removed while it ran' };
+  const files = runtimeFiles(context.layout, deployment, record.key);
+  try {
+    return await askSupervisor(files.control, { timeoutMs: answerTimeoutMs, signal });
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.code === 'OPERATION_INTERRUPTED') throw error;
+  }
+  const machineSays = await machineState(files.qmp, { timeoutMs: monitorTimeoutMs, signal }).catch(
+    () => 'silent',
+  );
+  if (machineSays === 'io-error')
+    return {
+      condition: 'failed',
+      healthy: false,
+      message: 'its disks cannot be written: is the server full?',
+    };
+  if (ageMs(machine) < bootMs) return { condition: 'starting', healthy: null, message: 'boots' };
+  return { condition: 'unknown', healthy: null, message: 'its supervisor does not answer' };
+}
+
+async function afterTheEnd(
+  context: DriverContext,
+  deployment: string,
+  record: ObjectRecord<'instance'>,
+): Promise<GuestReport> {
+  if (record.process === undefined)
+    return { condition: 'stopped', healthy: null, message: 'it was not started' };
+  if (record.process.bootId !== currentBoot())
+    return { condition: 'stopped', healthy: null, message: 'its server was restarted' };
+  const last = await lastLines(consolePath(context, deployment, record.key), 2);
+  // what the kernel says last when the machine was switched off from inside
+  if (/reboot: Power down$/.test(last))
+    return { condition: 'stopped', healthy: null, message: 'it was switched off' };
+  return { condition: 'failed', healthy: false, message: `its machine ended; its last words: ${last}` };
+}

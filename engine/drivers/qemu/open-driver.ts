@@ -1,0 +1,125 @@
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import type { Digest } from '../../digest.ts';
+import { EngineError } from '../../errors.ts';
+import type { Blobs } from '../../model/blob.ts';
+import type { Observation } from '../../model/observation.ts';
+import type { Capabilities, Server } from '../../model/pool.ts';
+import type { Step } from '../../model/step.ts';
+import { openProcessFolder } from '../../process-folder.ts';
+import type { DeploymentIdentity, Driver, ExecRequest, StepContext } from '../driver.ts';
+import { type Accelerator, findAccelerator } from './accelerator.ts';
+import type { DriverContext } from './context.ts';
+import { execute } from './exec.ts';
+import { makeFolder } from './files.ts';
+import { consolePath, findMachines } from './instance.ts';
+import { isolationRefusal } from './isolation.ts';
+import { layoutOf, runtimeFiles } from './layout.ts';
+import { readConsole } from './logs.ts';
+import { overhead } from './machine.ts';
+import { observeDeployment } from './observe.ts';
+import { performStep } from './perform.ts';
+import { readRecord } from './record.ts';
+import { localServer } from './servers.ts';
+
+/** What the qemu driver is opened with. */
+export type QemuDriverOptions = {
+  /** Name of the pool, and of its one server, this machine. */
+  readonly pool: string;
+  /** The driver's own folder for disks, volumes, logs and records; made (0700) when absent. */
+  readonly home: string;
+  /** Folder for sockets and seeds, in memory and of a short path, such as `/run/sheaf`; made (0700) when absent. */
+  readonly runtime: string;
+  readonly blobs: Blobs;
+  /** The kit with which KVM is tried before any instance names one; undefined while none is built. */
+  readonly kit: () => Digest | undefined;
+};
+
+/** Opens the driver that runs instances as virtual machines on this machine, without any daemon. */
+export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver> {
+  const layout = layoutOf(options.home, options.runtime);
+  await makeFolder(layout.home);
+  await makeFolder(layout.runtime);
+  const { pool, blobs, kit } = options;
+  const drafts = await openProcessFolder(join(layout.home, 'drafts'));
+  const findings = new Map<Digest | undefined, Promise<Accelerator>>();
+  const accelerator: DriverContext['accelerator'] = async (kitDigest, signal) => {
+    const known = findings.get(kitDigest);
+    if (known !== undefined) return await known;
+    const finding = findAccelerator({ layout, blobs, drafts }, kitDigest, signal);
+    findings.set(kitDigest, finding);
+    finding.catch(() => findings.delete(kitDigest)); // an interrupted trial found nothing
+    return await finding;
+  };
+  // two layers at once keep two processors busy; more would only take memory
+  return new QemuDriver({
+    pool,
+    layout,
+    drafts,
+    blobs,
+    kit,
+    heavy: pLimit(2),
+    rules: pLimit(1),
+    accelerator,
+  });
+}
+
+class QemuDriver implements Driver {
+  readonly name = 'qemu';
+  readonly #context: DriverContext;
+  #refusal: Promise<string | undefined> | undefined;
+
+  constructor(context: DriverContext) {
+    this.#context = context;
+  }
+
+  async capabilities(signal: AbortSignal): Promise<Capabilities> {
+    this.#refusal ??= isolationRefusal(process.geteuid?.() ?? 0, signal);
+    this.#refusal.catch(() => {
+      this.#refusal = undefined; // a missing tool may be installed meanwhile
+    });
+    const isolationReason = await this.#refusal;
+    return {
+      runs: 'vm',
+      isolates: isolationReason === undefined,
+      ...(isolationReason !== undefined && { isolationReason }),
+      accelerator: await this.#context.accelerator(this.#context.kit(), signal),
+      overhead,
+    };
+  }
+
+  async servers(): Promise<readonly Server[]> {
+    return [await localServer(this.#context)];
+  }
+
+  async observe(deployment: DeploymentIdentity, signal: AbortSignal): Promise<Observation> {
+    return await observeDeployment(this.#context, deployment.id, signal);
+  }
+
+  async perform(step: Step, context: StepContext): Promise<void> {
+    await performStep(this.#context, step, context);
+  }
+
+  async exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number> {
+    await this.#requireInstance(deployment, request.instance);
+    return await execute(runtimeFiles(this.#context.layout, deployment.id, request.instance), request);
+  }
+
+  async *logs(
+    deployment: DeploymentIdentity,
+    instance: string,
+    options: { readonly follow: boolean; readonly signal: AbortSignal },
+  ): AsyncGenerator<Uint8Array> {
+    await this.#requireInstance(deployment, instance);
+    const isOver = (): boolean => findMachines(deployment.id, instance).length === 0;
+    yield* readConsole(consolePath(this.#context, deployment.id, instance), { ...options, isOver });
+  }
+
+  async #requireInstance(deployment: DeploymentIdentity, instance: string): Promise<void> {
+    const record = await readRecord(this.#context.layout, deployment.id, 'instance', instance);
+    if (record !== undefined) return;
+    throw new EngineError('INSTANCE_MISSING', `${deployment.name} has no instance ${instance}`, {
+      hint: `See \`sheaf status ${deployment.name}\`.`,
+    });
+  }
+}

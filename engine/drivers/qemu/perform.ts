@@ -1,0 +1,122 @@
+import { rm } from 'node:fs/promises';
+import type { Step } from '../../model/step.ts';
+import type { StepContext } from '../driver.ts';
+import type { DriverContext } from './context.ts';
+import { ensureDisk, ensureProgram } from './disks.ts';
+import { ensureEndpoint, removeEndpoint } from './endpoint.ts';
+import { ensureInstance, removeInstance } from './instance.ts';
+import { readKit } from './machine.ts';
+import { applyRules, ensureNetwork, reduceRules, removeNetwork } from './network.ts';
+import { fingerprintOf, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
+import { ensureVolume, volumePath } from './volumes.ts';
+
+type Ensure = Extract<Step, { action: 'ensure' }>;
+type Remove = Extract<Step, { action: 'remove' }>;
+
+/**
+ * Does one step.
+ *
+ * Each object's record loses its fingerprint before the first act on it and gets it back after the last, and a
+ * removed object's record goes last, so a kill in between leaves a record that asks to be worked on.
+ */
+export async function performStep(context: DriverContext, step: Step, work: StepContext): Promise<void> {
+  if (step.action === 'ensure') await ensure(context, step, work);
+  else await remove(context, step, work);
+}
+
+async function ensure(context: DriverContext, step: Ensure, work: StepContext): Promise<void> {
+  const { layout } = context;
+  const { signal } = work;
+  const { id } = work.deployment;
+  const common = {
+    key: step.key,
+    generation: step.generation,
+    owner: work.deployment.owner,
+    blueprint: work.deployment.blueprint,
+    fingerprint: fingerprintOf(step.desired),
+  };
+  switch (step.kind) {
+    case 'network': {
+      const record: ObjectRecord<'network'> = { ...common, kind: step.kind, state: step.desired };
+      await around(context, id, record, () =>
+        context.rules(() => ensureNetwork(layout, id, record.state, signal)),
+      );
+      return;
+    }
+    case 'policy': {
+      const record: ObjectRecord<'policy'> = { ...common, kind: step.kind, state: step.desired };
+      await around(context, id, record, () => context.rules(() => applyRules(layout, id, signal)));
+      return;
+    }
+    case 'image': {
+      const record: ObjectRecord<'image'> = { ...common, kind: step.kind, state: step.desired };
+      await around(context, id, record, async () => {
+        const kit = await readKit(context.blobs, record.state.kit);
+        await ensureProgram(context, kit.attendant, 'attendant');
+        await Promise.all(record.state.layers.map((layer) => ensureDisk(context, layer, signal)));
+      });
+      return;
+    }
+    case 'volume': {
+      const record: ObjectRecord<'volume'> = { ...common, kind: step.kind, state: step.desired };
+      await around(context, id, record, () =>
+        ensureVolume(context, id, record.key, record.state.sizeBytes, signal),
+      );
+      return;
+    }
+    case 'instance': {
+      const record: ObjectRecord<'instance'> = { ...common, kind: step.kind, state: step.desired };
+      const isReplaced = step.change === 'replace';
+      await ensureInstance(context, { deployment: id, record, files: work.files, isReplaced, signal });
+      return;
+    }
+    case 'endpoint': {
+      const record: ObjectRecord<'endpoint'> = { ...common, kind: step.kind, state: step.desired };
+      await ensureEndpoint(context, id, record, signal);
+      return;
+    }
+    default:
+      step satisfies never;
+  }
+}
+
+async function remove(context: DriverContext, step: Remove, work: StepContext): Promise<void> {
+  const { layout } = context;
+  const { signal } = work;
+  const { id } = work.deployment;
+  switch (step.kind) {
+    case 'network':
+      await removeNetwork(id, signal);
+      break;
+    case 'volume': {
+      const record = await readRecord(layout, id, 'volume', step.key);
+      if (record?.state.kind === 'data' && !step.deletesData) return;
+      await rm(volumePath(context, id, step.key), { force: true });
+      break;
+    }
+    case 'instance':
+      await removeInstance(context, id, step.key, signal);
+      return;
+    case 'endpoint':
+      await removeEndpoint(context, id, step.key, signal);
+      return;
+    case 'image': // its disks are kept for the next deployment of the image
+    case 'policy':
+      break;
+    default:
+      step satisfies never;
+  }
+  await removeRecord(layout, id, step.kind, step.key);
+  if (step.kind === 'policy') await context.rules(() => reduceRules(layout, id, signal));
+}
+
+async function around(
+  context: DriverContext,
+  deployment: string,
+  record: ObjectRecord,
+  act: () => Promise<unknown>,
+): Promise<void> {
+  await writeRecord(context.layout, deployment, { ...record, fingerprint: null });
+  await act();
+  await writeRecord(context.layout, deployment, record);
+}

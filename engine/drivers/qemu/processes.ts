@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isAlive, type ProcessIdentity, processIdentity } from '../../process-identity.ts';
+import { errorCode } from './files.ts';
+
+/**
+ * Finds the processes of this machine whose command line a predicate accepts.
+ *
+ * Marks in command lines find what was started even when the starter was killed before it could write anything down.
+ */
+export function findProcesses(accepts: (args: readonly string[]) => boolean): readonly ProcessIdentity[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      const identity = accepts(commandLine(name)) ? processIdentity(Number(name)) : undefined;
+      return identity === undefined ? [] : [identity];
+    });
+}
+
+/** Sends a signal to exactly this process. @returns whether it was there */
+export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
+  if (!isAlive(identity)) return false;
+  try {
+    process.kill(identity.pid, signal);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** Waits for a process to end. @returns whether it did within the time */
+export async function waitForEnd(
+  identity: ProcessIdentity,
+  timeoutMs: number,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const deadline = Date.now() + timeoutMs;
+  for (let pauseMs = 5; isAlive(identity); pauseMs = Math.min(pauseMs * 2, 100)) {
+    if (Date.now() >= deadline || signal?.aborted) return false;
+    await delay(pauseMs);
+  }
+  return true;
+}
+
+/** Ends a process: asks first, and forces it after the grace. Returns when it is gone. */
+export async function endProcess(identity: ProcessIdentity, graceMs: number): Promise<void> {
+  if (graceMs > 0 && signalProcess(identity, 'SIGTERM') && (await waitForEnd(identity, graceMs))) return;
+  signalProcess(identity, 'SIGKILL');
+  await waitForEnd(identity, 10_000);
+}
+
+/** Tells whether a process lives in the network namespace that a path names. */
+export function isInNamespace(identity: ProcessIdentity, path: string): boolean {
+  try {
+    const inode = /\[(\d+)\]/.exec(readlinkSync(`/proc/${identity.pid}/ns/net`))?.[1];
+    return inode !== undefined && Number(inode) === statSync(path).ino;
+  } catch {
+    return false; // either of them is gone
+  }
+}
+
+/** Gives the milliseconds since a process began, to about ten. */
+export function ageMs(identity: ProcessIdentity): number {
+  const uptime = Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]);
+  return uptime * 1000 - identity.startTicks * (1000 / ticksPerSecond);
+}
+
+// USER_HZ is 100 on every architecture that Linux shows to user space
+const ticksPerSecond = 100;
+
+function commandLine(pid: string): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // it ended meanwhile
+  }
+}

@@ -1,0 +1,93 @@
+/** A disk of a virtual machine; the guest knows it by its serial number. */
+export type Disk = {
+  readonly serial: string;
+  readonly file: string;
+  readonly format: 'raw' | 'qcow2';
+  readonly isReadOnly: boolean;
+};
+
+/** Everything that QEMU is told of one virtual machine. */
+export type Machine = {
+  /** By which its process is found. */
+  readonly mark: string;
+  readonly uuid: string;
+  readonly accelerator: 'kvm' | 'tcg';
+  readonly cpus: number;
+  readonly memoryMebibytes: number;
+  readonly kernel: string;
+  readonly initramfs: string;
+  readonly disks: readonly Disk[];
+  /** A machine that only proves that it boots has none. */
+  readonly network?: { readonly tap: string; readonly mac: string };
+  readonly sockets: { readonly qmp: string; readonly control: string; readonly exec: readonly string[] };
+  /** User and group under which QEMU goes on once it has opened its files; those that started it when absent. */
+  readonly user?: number;
+};
+
+/**
+ * Writes QEMU's command line.
+ *
+ * Paths travel in JSON, where no comma ends an option. The board carries nothing that the kit does not drive, no option
+ * ROM is loaded, and a reboot ends the process, so that a machine which runs is always one that we started.
+ */
+export function qemuArguments(machine: Machine): readonly string[] {
+  const { sockets, network } = machine;
+  return [
+    ...['-name', `${machine.mark},debug-threads=on`, '-uuid', machine.uuid],
+    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-machine', 'q35,usb=off,vmport=off,sata=off,smbus=off,graphics=off'],
+    ...['-accel', machine.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=128'],
+    ...['-cpu', machine.accelerator === 'kvm' ? 'host' : 'max'],
+    ...['-smp', String(machine.cpus), '-m', `${machine.memoryMebibytes}M`],
+    ...['-rtc', 'base=utc'],
+    ...['-sandbox', 'on,obsolete=deny,spawn=deny,resourcecontrol=deny'],
+    ...(machine.user === undefined ? [] : ['-runas', `${machine.user}:${machine.user}`]),
+    ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
+    ...['-append', 'console=ttyS0 quiet panic=-1'],
+    // stdin is /dev/null; stdout is the log's
+    ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
+    ...['-chardev', `socket,id=monitor,server=on,wait=off,path=${escaped(sockets.qmp)}`],
+    ...['-mon', 'chardev=monitor,mode=control'],
+    ...device({ driver: 'virtio-rng-pci' }),
+    ...device({ driver: 'virtio-serial-pci', id: 'ports', max_ports: 8 }),
+    ...port('control', 'org.sheaf.control', sockets.control),
+    ...sockets.exec.flatMap((path, index) => port(`exec${index + 1}`, `org.sheaf.exec.${index + 1}`, path)),
+    ...machine.disks.flatMap(disk),
+    ...(network === undefined
+      ? []
+      : [
+          ...['-netdev', `tap,id=net0,ifname=${network.tap},script=no,downscript=no,vhost=off`],
+          ...device({ driver: 'virtio-net-pci', netdev: 'net0', mac: network.mac, romfile: '' }),
+        ]),
+  ];
+}
+
+function port(id: string, name: string, path: string): readonly string[] {
+  return [
+    ...['-chardev', `socket,id=${id},server=on,wait=off,path=${escaped(path)}`],
+    ...device({ driver: 'virtserialport', bus: 'ports.0', chardev: id, name }),
+  ];
+}
+
+function disk({ serial, file, format, isReadOnly }: Disk): readonly string[] {
+  const node = {
+    driver: format,
+    'node-name': serial,
+    'read-only': isReadOnly,
+    ...(!isReadOnly && { discard: 'unmap', 'detect-zeroes': 'unmap' }),
+    file: { driver: 'file', filename: file, ...(!isReadOnly && { discard: 'unmap' }) },
+  };
+  return [
+    ...['-blockdev', JSON.stringify(node)],
+    ...device({ driver: 'virtio-blk-pci', drive: serial, serial }),
+  ];
+}
+
+function device(properties: Readonly<Record<string, string | number>>): readonly string[] {
+  return ['-device', JSON.stringify(properties)];
+}
+
+// -chardev takes no JSON; a comma in a value is written twice
+function escaped(path: string): string {
+  return path.replaceAll(',', ',,');
+}
