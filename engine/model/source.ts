@@ -53,8 +53,10 @@ export type Resolution =
   | { readonly kind: 'unknown'; readonly names: readonly string[] }
   /** No version is in the range; newest first. */
   | { readonly kind: 'unsatisfiable'; readonly versions: readonly string[] }
-  /** The text is no name and range. */
-  | { readonly kind: 'unreadable' };
+  /** What was found may not be used. */
+  | { readonly kind: 'refused'; readonly code: ProblemCode; readonly message: string; readonly hint: string }
+  /** The text is no name and range; the fault tells which of the two. */
+  | { readonly kind: 'unreadable'; readonly fault: 'name' | 'range' };
 
 /** Everything that compiling needs, read once from the disk. */
 export type Source = {

@@ -1,0 +1,117 @@
+import { join, relative } from 'node:path';
+import { isInRange, isVersion, newestFirst } from '../formats/semver.ts';
+import type { Finding } from '../model/finding.ts';
+import { memberOf } from '../model/members.ts';
+import type { Description, Resolution } from '../model/source.ts';
+import { type ApplianceFile, listFiles, listNames } from './find-appliance.ts';
+import { findInside } from './find-inside.ts';
+import { parseUses } from './parse-uses.ts';
+import { readDescription } from './read-description.ts';
+
+/** Where {@link createResolver} looks, and what it prefers. */
+export type ResolverOptions = {
+  /** The application's folder, absolute; its `appliances/` is looked at first. */
+  readonly folder: string;
+  /** Absolute, in order. */
+  readonly catalogs: readonly string[];
+  readonly workingDirectory: string;
+  /** Versions that the lock names, by appliance. */
+  readonly locked: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly signal?: AbortSignal;
+};
+
+/** Resolves uses one after another, and reads each description once. */
+export type Resolver = {
+  resolve(uses: string): Promise<Resolution>;
+  /** What was wrong with the texts that were read. */
+  readonly findings: readonly Finding[];
+};
+
+/** `written` is the version that the folder or else the description names. */
+type Candidate = ApplianceFile & { readonly written: string | undefined };
+
+/** Makes a resolver that looks into the application's own appliances before any catalog. */
+export function createResolver(options: ResolverOptions): Resolver {
+  const own = join(options.folder, 'appliances');
+  const places = [own, ...options.catalogs];
+  const findings: Finding[] = [];
+  const read = new Map<string, Promise<Description>>();
+
+  const describe = (name: string, { file, version }: ApplianceFile): Promise<Description> => {
+    const known = read.get(file);
+    if (known !== undefined) return known;
+    const reading = readDescription(file, options.workingDirectory, options.signal).then((outcome) => {
+      findings.push(...outcome.findings, ...misnamed(outcome.description, name, version));
+      return outcome.description;
+    });
+    read.set(file, reading);
+    return reading;
+  };
+
+  const versionOf = async (name: string, place: ApplianceFile): Promise<Candidate> => {
+    if (place.version !== undefined) return { ...place, written: place.version };
+    const written = memberOf((await describe(name, place)).value, 'version');
+    return { ...place, written: typeof written === 'string' && isVersion(written) ? written : undefined };
+  };
+
+  const resolve = async (uses: string): Promise<Resolution> => {
+    const parsed = parseUses(uses);
+    if ('fault' in parsed) return { kind: 'unreadable', fault: parsed.fault };
+    const versions = new Set<string>();
+    const locked = new Map<string, Description>();
+    let newest: Description | undefined;
+    let unversioned: Description | undefined;
+    for (const place of places) {
+      const files = await listFiles(place, parsed.name);
+      if (place === own) {
+        for (const { file } of files) {
+          const inside = await findInside(options.folder, relative(options.folder, file));
+          if ('code' in inside) return { kind: 'refused', ...inside };
+        }
+      }
+      const candidates = await Promise.all(files.map((file) => versionOf(parsed.name, file)));
+      for (const candidate of sorted(candidates)) {
+        const version = candidate.written;
+        if (version === undefined) unversioned ??= await describe(parsed.name, candidate);
+        else if (isInRange(version, parsed.range)) {
+          newest ??= await describe(parsed.name, candidate);
+          const isLocked = options.locked.get(parsed.name)?.has(version) === true;
+          if (isLocked && !locked.has(version)) locked.set(version, await describe(parsed.name, candidate));
+        }
+        if (version !== undefined) versions.add(version);
+      }
+    }
+    // A description whose version cannot be read is taken, so that what is wrong with it is all that is told.
+    const found = newest ?? unversioned;
+    if (found !== undefined) return { kind: 'found', newest: found, locked };
+    if (versions.size > 0) return { kind: 'unsatisfiable', versions: newestFirst([...versions]) };
+    const names = await Promise.all(places.map(listNames));
+    return { kind: 'unknown', names: [...new Set(names.flat())].sort() };
+  };
+
+  return { resolve, findings };
+}
+
+function sorted(candidates: readonly Candidate[]): readonly Candidate[] {
+  const order = newestFirst([...new Set(candidates.flatMap(({ written }) => written ?? []))]);
+  const rank = ({ written }: Candidate) => (written === undefined ? order.length : order.indexOf(written));
+  return candidates.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** A description must say what the folders around it say, or nobody would know which of the two is meant. */
+function misnamed(description: Description, name: string, version: string | undefined): readonly Finding[] {
+  const { text, value } = description;
+  const wanted = { name, ...(version !== undefined && { version }) };
+  return Object.entries(wanted).flatMap(([key, expected]): Finding[] => {
+    const written = memberOf(value, key);
+    if (typeof written !== 'string' || written === expected) return [];
+    return [
+      {
+        code: 'VALUE_UNFIT',
+        at: { text, path: [key], part: 'value' },
+        message: `the ${key} is "${written}", but the folder says "${expected}"`,
+        hint: 'Rename one of the two.',
+      },
+    ];
+  });
+}
