@@ -1,18 +1,27 @@
-import { open, rm } from 'node:fs/promises';
+import { chmod, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../command.ts';
 import { orDiskFull } from '../../disk-full.ts';
+import { EngineError } from '../../errors.ts';
+import { formatSize } from '../../units.ts';
 import type { DriverContext } from './context.ts';
 import { exists } from './disks.ts';
 import { settle } from './files.ts';
 import { objectPath } from './layout.ts';
+import { isMessage } from './line-socket.ts';
+
+const copyTimeoutMs = 3_600_000;
 
 /** Gives the path of a volume's qcow2 file. */
 export function volumePath(context: DriverContext, deployment: string, key: string): string {
   return objectPath(context.layout, deployment, 'volume', key, '.qcow2');
 }
 
-/** Makes a volume when it is not there. What it holds is never touched. */
+/**
+ * Makes a volume when it is not there, and lets one grow that is smaller; what it holds is never lost.
+ *
+ * @throws EngineError INPUT_REFUSED when it is larger already
+ */
 export async function ensureVolume(
   context: DriverContext,
   deployment: string,
@@ -21,7 +30,18 @@ export async function ensureVolume(
   signal: AbortSignal,
 ): Promise<void> {
   const path = volumePath(context, deployment, key);
-  if (!(await exists(path))) await makeVolume(context, path, sizeBytes, signal);
+  if (!(await exists(path))) {
+    await makeVolume(context, path, sizeBytes, signal);
+    return;
+  }
+  const hasBytes = await virtualSize(path, signal);
+  if (sizeBytes > hasBytes) await growVolume(context, path, sizeBytes, signal);
+  if (sizeBytes < hasBytes)
+    throw new EngineError(
+      'INPUT_REFUSED',
+      `volume ${key} has ${formatSize(hasBytes)} and cannot shrink to ${formatSize(sizeBytes)}`,
+      { hint: `Leave its size at ${formatSize(hasBytes)}.` },
+    );
 }
 
 /**
@@ -35,20 +55,47 @@ export async function makeVolume(
   sizeBytes: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const draft = join(context.drafts, crypto.randomUUID());
-  try {
-    const raw = await open(`${draft}.raw`, 'wx', 0o600);
-    try {
-      await raw.truncate(sizeBytes);
-    } finally {
-      await raw.close();
-    }
+  await throughRaw(context, path, signal, async (raw) => {
+    await writeFile(raw, '', { mode: 0o600, flag: 'wx' });
+    await truncate(raw, sizeBytes);
     // the file is full of zeros, so inode tables need neither to be written now nor by the guest later
     const options = ['-E', 'assume_storage_prezeroed=1,nodiscard,root_owner=0:0', '-m', '0'];
-    await runCommand('mkfs.ext4', ['-q', '-F', ...options, `${draft}.raw`], { signal });
-    await runCommand('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', `${draft}.raw`, `${draft}.qcow2`], {
+    await runCommand('mkfs.ext4', ['-q', '-F', ...options, raw], { signal });
+  });
+}
+
+/** Lets a volume that no machine uses grow, in a copy that then takes its place: a kill leaves the one or the other. */
+async function growVolume(
+  context: DriverContext,
+  path: string,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await throughRaw(context, path, signal, async (raw) => {
+    const convert = ['convert', '-f', 'qcow2', '-O', 'raw', path, raw];
+    await runCommand('qemu-img', convert, { signal, timeoutMs: copyTimeoutMs });
+    await truncate(raw, sizeBytes);
+    // replays the journal; 1 says that something was repaired, which a machine that was cut off explains
+    await runCommand('sh', ['-c', 'e2fsck -fy "$1" || [ $? -eq 1 ]', 'sh', raw], {
       signal,
+      timeoutMs: copyTimeoutMs,
     });
+    await runCommand('resize2fs', [raw], { signal, timeoutMs: copyTimeoutMs });
+  });
+}
+
+async function throughRaw(
+  context: DriverContext,
+  path: string,
+  signal: AbortSignal,
+  make: (raw: string) => Promise<void>,
+): Promise<void> {
+  const draft = join(context.drafts, crypto.randomUUID());
+  try {
+    await make(`${draft}.raw`);
+    const convert = ['convert', '-f', 'raw', '-O', 'qcow2', `${draft}.raw`, `${draft}.qcow2`];
+    await runCommand('qemu-img', convert, { signal, timeoutMs: copyTimeoutMs });
+    await chmod(`${draft}.qcow2`, 0o600);
     await settle(`${draft}.qcow2`, path);
   } catch (error) {
     throw orDiskFull(error, context.drafts);
@@ -56,4 +103,13 @@ export async function makeVolume(
     await rm(`${draft}.raw`, { force: true });
     await rm(`${draft}.qcow2`, { force: true });
   }
+}
+
+async function virtualSize(path: string, signal: AbortSignal): Promise<number> {
+  // --force-share: a machine may have it open
+  const info = await runCommand('qemu-img', ['info', '--force-share', '--output=json', path], { signal });
+  const value: unknown = JSON.parse(info.stdout);
+  const size = isMessage(value) ? value['virtual-size'] : undefined;
+  if (typeof size === 'number') return size;
+  throw new EngineError('TOOL_FAILED', `qemu-img does not tell the size of ${path}`);
 }
