@@ -1,0 +1,26 @@
+// Command attendant stands beside virtual machines on the host: it keeps their logs and holds their endpoints.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+const exitUsage = 2
+
+func main() {
+	if len(os.Args) < 2 {
+		usage()
+	}
+	switch verb, arguments := os.Args[1], os.Args[2:]; verb {
+	case "log":
+		os.Exit(runLog(arguments))
+	default:
+		usage()
+	}
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "usage: attendant log --file F --size BYTES --keep N")
+	os.Exit(exitUsage)
+}

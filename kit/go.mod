@@ -1,0 +1,3 @@
+module sheaf/kit
+
+go 1.19
