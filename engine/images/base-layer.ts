@@ -1,0 +1,91 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { canonicalJson, type Digest, digestOf, isDigest } from '../digest.ts';
+import type { Blobs } from '../model/blob.ts';
+import { type Apt, fetchLists, openApt } from './apt.ts';
+import type { BuildContext } from './context.ts';
+import { type StoredLayer, storeLayer } from './layer-blob.ts';
+import { runInNamespace } from './namespace.ts';
+import { diffTrees, readTree } from './tree.ts';
+
+// raised whenever the same suite shall give another layer than before
+const recipe = 1;
+const timeoutMs = 30 * 60_000;
+
+/** The layer that all appliances of a suite share, and the digest that names it in their sources. */
+export type BaseLayer = StoredLayer & { readonly suite: string };
+
+/** Gives the base layer of a suite when it is stored, whole. */
+export async function findBase(suite: string, context: BuildContext): Promise<BaseLayer | undefined> {
+  const digest = context.refs.get(refOf(suite));
+  if (digest === undefined || !(await context.blobs.has(digest))) return undefined;
+  const base = JSON.parse(Buffer.from(await context.blobs.read(digest)).toString()) as BaseLayer;
+  return (await isStored(base, context.blobs)) ? base : undefined;
+}
+
+/**
+ * Builds the base layer of a suite: Debian's essential packages, without apt.
+ *
+ * @param folder - empty, for this build alone
+ * @throws EngineError IMAGE_FAILED, DISK_FULL, TOOL_MISSING
+ */
+export async function buildBase(suite: string, folder: string, context: BuildContext): Promise<BaseLayer> {
+  const { blobs, cache, refs, report, signal } = context;
+  const subject = `base ${suite}`;
+  report({ type: 'build', subject, state: 'started', message: 'essential packages of Debian' });
+  const root = join(folder, 'root');
+  await mkdir(root, { recursive: true, mode: 0o755 });
+  const apt = await openApt({ suite, cache, scratch: folder, root, signal });
+  await fetchLists(apt, signal);
+  await runInNamespace('mmdebstrap', argumentsFor(suite, root, apt), {
+    hasNetwork: true,
+    signal,
+    timeoutMs,
+    onLine: (line) => {
+      const stage = /^I: ((?:extracting|installing|downloading) .*)/.exec(line)?.[1];
+      if (stage !== undefined) report({ type: 'build', subject, state: 'progress', message: stage });
+    },
+  });
+  const stored = await storeLayer(diffTrees(root, new Map(), await readTree(root)), blobs, signal);
+  const base: BaseLayer = { suite, ...stored };
+  refs.set(refOf(suite), await blobs.write(canonicalJson(base)));
+  report({ type: 'build', subject, state: 'done', message: base.layer.digest });
+  return base;
+}
+
+function argumentsFor(suite: string, root: string, apt: Apt): readonly string[] {
+  return [
+    '--mode=root',
+    '--variant=essential',
+    '--format=directory',
+    '--architectures=amd64',
+    ...[...apt.settings, 'Acquire::Languages "none";', 'APT::Sandbox::User "root";'].map(
+      (setting) => `--aptopt=${setting.replace(/;$/, '')}`,
+    ),
+    '--dpkgopt=force-unsafe-io',
+    // what was fetched before is offered again; apt asks the mirrors only whether it is still current
+    `--setup-hook=${seedScript(apt)}`,
+    // makes /bin and its like links from the start, where the package that does it later would bring all of perl
+    '--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr',
+    suite,
+    root,
+    apt.sources,
+  ];
+}
+
+function seedScript(apt: Apt): string {
+  return [
+    'mkdir -p "$1/var/lib/apt/lists" "$1/var/cache/apt/archives"',
+    `cp -a '${apt.lists}/.' "$1/var/lib/apt/lists/"`,
+    `cp -a '${apt.archives}/.' "$1/var/cache/apt/archives/"`,
+  ].join(' && ');
+}
+
+async function isStored(base: BaseLayer, blobs: Blobs): Promise<boolean> {
+  return isDigest(base.layer.digest) && (await blobs.size(base.layer.digest)) === base.layer.size;
+}
+
+function refOf(suite: string): string {
+  const source: Digest = digestOf(canonicalJson({ suite, recipe }));
+  return `base/${source}`;
+}
