@@ -36,7 +36,9 @@ export function changeOf(
   if (desired.kind === 'instance') {
     if (isNetworkNew || (found.kind === 'instance' && isOver(found.condition))) return 'replace';
     if (isAsWanted) return isKnown ? undefined : 'update';
-    return canUpdate(desired.state, recorded, found) ? 'update' : 'replace';
+    // half-made: the driver knows how far it came
+    if (found.fingerprint === null || canUpdate(desired.state, recorded, found)) return 'update';
+    return 'replace';
   }
   const works = found.kind === 'instance' || found.works;
   const isAdrift = isNetworkNew && (desired.kind === 'policy' || desired.kind === 'endpoint');

@@ -1,0 +1,153 @@
+import { canonicalJson, digestOf } from '../digest.ts';
+import { EngineError } from '../errors.ts';
+import type { ListenAddress } from '../model/allocation.ts';
+import type { Blueprint } from '../model/blueprint.ts';
+import type { Pool, Resources, Server } from '../model/pool.ts';
+import type { PlacementEntry } from '../model/status.ts';
+import type { DecisionBasis, DeploymentRecord, DeploymentSpec, Recorded } from '../model/store.ts';
+import { place } from '../place/place.ts';
+import { placementRefusal } from '../place/refusal.ts';
+import { allocate, externalName, type Listening } from '../plan/allocate.ts';
+import { volumeKey } from '../plan/desired.ts';
+import { heldElsewhere } from './held.ts';
+
+/** What somebody wants to be up. */
+export type UpRequest = {
+  readonly owner: string;
+  readonly name: string;
+  readonly blueprint: Blueprint;
+  readonly inputs: {
+    /** Parameters that are no secrets, as text. */
+    readonly set: Readonly<Record<string, string>>;
+    readonly expose: Readonly<Record<string, ListenAddress>>;
+  };
+  /** Values of secrets that were given, by their names in the blueprint. */
+  readonly secrets: ReadonlyMap<string, string>;
+};
+
+/** What the decision needs to know of the pool. */
+export type PoolView = {
+  readonly pool: Pool;
+  readonly servers: readonly Server[];
+  readonly overhead: Resources;
+  readonly ports: readonly number[];
+};
+
+/** What was decided, and why instances go where they go. */
+export type UpDecision = {
+  readonly spec: DeploymentSpec;
+  readonly placement: readonly PlacementEntry[];
+};
+
+/**
+ * Decides what a deployment will hold: addresses, servers, places to listen. Pure.
+ *
+ * What it has already it keeps. A name belongs to one version of one application on one pool.
+ *
+ * @param id - of the deployment
+ * @throws EngineError INPUT_REFUSED, DEPLOYMENT_EXISTS, PLACEMENT_IMPOSSIBLE, POOL_EMPTY, ADDRESS_TAKEN
+ */
+export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolView, id: string): UpDecision {
+  const { current, others, inventory } = basis;
+  checkName(request.name);
+  if (current) checkCurrent(current, request, view.pool);
+  checkShrinking(inventory, request.blueprint);
+
+  const neighbours = others.filter((one) => one.pool === view.pool.name);
+  const placement = place({
+    blueprint: request.blueprint,
+    servers: heldElsewhere(view.servers, neighbours, inventory, view.overhead),
+    overhead: view.overhead,
+    previous: new Map(Object.entries(current?.spec.placement ?? {})),
+  });
+  const refusal = placementRefusal(placement);
+  if (refusal) throw refusal;
+
+  const allocation = allocate({
+    deployment: id,
+    blueprint: request.blueprint,
+    range: view.pool.range,
+    taken: {
+      subnets: neighbours.map((one) => one.spec.allocation.subnet),
+      listening: neighbours.flatMap(listeningOf),
+    },
+    ...(current && { recorded: current.spec.allocation }),
+    expose: request.inputs.expose,
+    ports: view.ports,
+  });
+  return {
+    placement,
+    spec: {
+      blueprint: request.blueprint,
+      digest: digestOf(canonicalJson(request.blueprint)),
+      inputs: request.inputs,
+      allocation,
+      placement: Object.fromEntries(
+        placement.flatMap((entry) => (entry.server === null ? [] : [[entry.instance, entry.server]])),
+      ),
+      overhead: view.overhead,
+      lifecycle: 'active',
+    },
+  };
+}
+
+function checkName(name: string): void {
+  if (/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/.test(name)) return;
+  throw new EngineError('INPUT_REFUSED', `"${name}" cannot be the name of a deployment`, {
+    hint: 'Use lower-case letters, digits and hyphens, at most 40, a letter first and no hyphen last.',
+  });
+}
+
+function checkCurrent(current: DeploymentRecord, request: UpRequest, pool: Pool): void {
+  const { name } = request;
+  const mine = current.spec.blueprint.application;
+  const asked = request.blueprint.application;
+  if (mine.name !== asked.name) {
+    throw new EngineError(
+      'DEPLOYMENT_EXISTS',
+      `${name} is a deployment of ${mine.name}, not of ${asked.name}`,
+      {
+        hint: 'Choose another name with --as.',
+      },
+    );
+  }
+  if (mine.version !== asked.version) {
+    throw new EngineError(
+      'DEPLOYMENT_EXISTS',
+      `${name} has version ${mine.version} of ${mine.name}, and this is ${asked.version}`,
+      { hint: `Change the version with: sheaf upgrade ${name} SOURCE` },
+    );
+  }
+  if (current.pool !== pool.name) {
+    throw new EngineError('INPUT_REFUSED', `${name} is on the pool ${current.pool}, not on ${pool.name}`, {
+      hint: `Leave --pool out, or take it there with: sheaf move ${name} --to ${pool.name}`,
+    });
+  }
+}
+
+function checkShrinking(inventory: readonly Recorded[], blueprint: Blueprint): void {
+  const sizes = new Map(
+    inventory.flatMap((one) => (one.kind === 'volume' ? [[one.key, one.state.sizeBytes] as const] : [])),
+  );
+  for (const appliance of blueprint.appliances) {
+    for (const volume of appliance.volumes) {
+      for (let number = 1; number <= appliance.replicas; number++) {
+        const key = volumeKey(`${appliance.path}.${number}`, volume.name);
+        const size = sizes.get(key);
+        if (volume.kind !== 'data' || size === undefined || size <= volume.sizeBytes) continue;
+        throw new EngineError('INPUT_REFUSED', `the volume ${key} would shrink, which can lose data`, {
+          hint: 'Leave its size as it is, or larger.',
+          details: { volume: key, sizeBytes: size, askedBytes: volume.sizeBytes },
+        });
+      }
+    }
+  }
+}
+
+function listeningOf({ spec }: DeploymentRecord): readonly Listening[] {
+  const endpoints = new Map(Object.entries(spec.allocation.endpoints));
+  return spec.blueprint.externals.flatMap((external) => {
+    const listen = endpoints.get(externalName(external));
+    return listen ? [{ ...listen, transport: external.transport }] : [];
+  });
+}

@@ -1,0 +1,67 @@
+import { EngineError } from '../errors.ts';
+import type { Decision, DecisionBasis } from '../model/store.ts';
+import { diff } from '../plan/diff.ts';
+import { stateBefore } from '../plan/state-before.ts';
+import type { RunContext } from './context.ts';
+import { execute } from './execute.ts';
+import { runOperation } from './operation.ts';
+import { deploymentMissing, identityOf } from './status.ts';
+
+/**
+ * Undoes an unfinished operation and those that it took over, from whatever point they reached.
+ *
+ * Volumes that they made go, with the data; volumes that they removed come back empty, which is told by a warning. Can
+ * be interrupted and run again like any other.
+ *
+ * @throws EngineError DEPLOYMENT_MISSING, DEPLOYMENT_BUSY, INPUT_REFUSED when nothing is unfinished; of `execute`
+ */
+export async function rollBack(
+  context: RunContext,
+  request: { readonly owner: string; readonly name: string },
+): Promise<void> {
+  const { driver, store, signal } = context;
+  const { name } = request;
+  const decide = ({ current, unfinished }: DecisionBasis): Decision => {
+    if (!current) throw deploymentMissing(name);
+    if (unfinished.length === 0) throw nothingUnfinished(name);
+    return { id: current.id, pool: current.pool, spec: current.spec, secrets: [] };
+  };
+  await runOperation(
+    context,
+    { owner: request.owner, name, verb: 'rollback', decide },
+    async ({ deployment, lease, operation, resumed }, { planned }) => {
+      const identity = identityOf(deployment);
+      const recorded = await store.inventory(deployment.id);
+      const { desired, madeVolumes } = stateBefore(recorded, resumed);
+      const plan = diff({
+        deployment: name,
+        generation: deployment.generation,
+        blueprint: deployment.spec.digest,
+        desired,
+        recorded,
+        observation: await driver.observe(identity, signal),
+        mayDelete: (volume) => madeVolumes.has(volume),
+      });
+      await planned(plan);
+      for (const step of plan.steps) {
+        if (step.kind !== 'volume' || step.change !== 'create' || step.desired?.kind !== 'data') continue;
+        const message = `the volume ${step.key} was deleted before; it comes back empty`;
+        context.report({ type: 'warning', code: 'NOTE', message });
+      }
+      await execute(context, {
+        lease,
+        operation: operation.id,
+        deployment: identity,
+        plan,
+        onFailure: 'continue',
+      });
+      return { spec: resumed.at(-1)?.operation.previous ?? null, answer: undefined };
+    },
+  );
+}
+
+function nothingUnfinished(name: string): EngineError {
+  return new EngineError('INPUT_REFUSED', `${name} has no unfinished operation to undo`, {
+    hint: `See it with: sheaf status ${name}`,
+  });
+}

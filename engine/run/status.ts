@@ -1,0 +1,160 @@
+import type { DeploymentIdentity } from '../drivers/driver.ts';
+import { EngineError } from '../errors.ts';
+import { instancesOf } from '../model/blueprint.ts';
+import type { Observation, ObservedInstance } from '../model/observation.ts';
+import type { DeploymentState, DeploymentStatus, DeploymentSummary } from '../model/status.ts';
+import type { DeploymentRecord, JournaledOperation, Recorded } from '../model/store.ts';
+import { externalName } from '../plan/allocate.ts';
+import { endpointUrl } from '../plan/desired.ts';
+import type { RunContext } from './context.ts';
+import { isWell } from './settle.ts';
+
+type StatusContext = Pick<RunContext, 'store' | 'driver' | 'pool' | 'isAlive' | 'signal'>;
+
+/** Names a deployment as drivers know it. */
+export function identityOf({ id, name, owner, spec }: DeploymentRecord): DeploymentIdentity {
+  return { id, name, owner, blueprint: spec.digest };
+}
+
+/** Makes the error for a name that nobody has given yet. */
+export function deploymentMissing(name: string): EngineError {
+  return new EngineError('DEPLOYMENT_MISSING', `there is no deployment ${name}`, {
+    hint: 'See those that there are with: sheaf status',
+  });
+}
+
+/** Observes one deployment. @throws EngineError DEPLOYMENT_MISSING */
+export async function status(context: StatusContext, owner: string, name: string): Promise<DeploymentStatus> {
+  const record = await context.store.deployment(owner, name);
+  if (!record) throw deploymentMissing(name);
+  return await observed(context, record);
+}
+
+/** Observes every deployment of the context's pool, by owner and name. */
+export async function list(context: StatusContext): Promise<readonly DeploymentSummary[]> {
+  const records = await context.store.deployments();
+  const summaries: DeploymentSummary[] = [];
+  // one after the other: each is many short questions to guests already
+  for (const record of records.filter((one) => one.pool === context.pool.name)) {
+    const {
+      endpoints: _e,
+      instances: _i,
+      wires: _w,
+      volumes: _v,
+      ...summary
+    } = await observed(context, record);
+    summaries.push(summary);
+  }
+  return summaries;
+}
+
+async function observed(context: StatusContext, record: DeploymentRecord): Promise<DeploymentStatus> {
+  const { store, driver, signal, isAlive } = context;
+  const [latest] = await store.unfinished(record.id);
+  const holder = (await store.leaseHolder(record.id))?.holder ?? null;
+  return statusOf({
+    record,
+    inventory: await store.inventory(record.id),
+    observation: await driver.observe(identityOf(record), signal),
+    unfinished: latest,
+    isHeld: holder !== null && isAlive(holder),
+  });
+}
+
+/** What {@link statusOf} sums up. */
+export type StatusInput = {
+  readonly record: DeploymentRecord;
+  readonly inventory: readonly Recorded[];
+  readonly observation: Observation;
+  readonly unfinished: JournaledOperation | undefined;
+  /** Whether a living process works on it. */
+  readonly isHeld: boolean;
+};
+
+/** Sums up what was seen of a deployment, and says no more than that. Pure. */
+export function statusOf(input: StatusInput): DeploymentStatus {
+  const { record, observation, unfinished } = input;
+  const { blueprint, allocation, placement } = record.spec;
+  const found = new Map(observation.objects.map((one) => [`${one.kind} ${one.key}`, one]));
+  const addresses = new Map(Object.entries(allocation.instances));
+  const listening = new Map(Object.entries(allocation.endpoints));
+  const servers = new Map(Object.entries(placement));
+
+  const instances = instancesOf(blueprint).map(({ name, appliance }) => {
+    const seen = found.get(`instance ${name}`);
+    const one = seen?.kind === 'instance' ? seen : undefined;
+    return {
+      name,
+      appliance: appliance.path,
+      uses: `${appliance.uses.name}@${appliance.uses.version}`,
+      server: servers.get(name) ?? '',
+      address: addresses.get(name)?.address ?? '',
+      state: one?.condition ?? 'absent',
+      healthy: one?.healthy ?? null,
+      message: one?.message ?? '',
+    };
+  });
+  const endpoints = blueprint.externals.flatMap((external) => {
+    const name = externalName(external);
+    const listen = listening.get(name);
+    const seen = found.get(`endpoint ${name}`);
+    if (!listen) return [];
+    const works = seen !== undefined && seen.kind !== 'instance' && seen.works;
+    return [{ name, url: endpointUrl(external.protocol, listen), ...listen, works }];
+  });
+  const wires = blueprint.wires.map(({ from, to, port, transport }) => ({
+    from: `${from.appliance}.${from.terminal}`,
+    to: `${to.appliance}.${to.terminal}`,
+    port,
+    transport,
+  }));
+  const volumes = input.inventory.flatMap((one) =>
+    one.kind === 'volume'
+      ? [{ name: one.key, sizeBytes: one.state.sizeBytes, exists: found.has(`volume ${one.key}`) }]
+      : [],
+  );
+  return {
+    name: record.name,
+    application: blueprint.application.name,
+    version: blueprint.application.version,
+    owner: record.owner,
+    pool: record.pool,
+    state: stateOf(input, endpoints),
+    ...(unfinished && { operation: operationOf(unfinished) }),
+    endpoints,
+    instances,
+    wires,
+    volumes,
+  };
+}
+
+function operationOf({ operation, steps }: JournaledOperation): NonNullable<DeploymentSummary['operation']> {
+  const done = steps.filter((step) => step.state === 'done').length;
+  return { id: operation.id, verb: operation.verb, done, steps: steps.length };
+}
+
+function stateOf(input: StatusInput, endpoints: DeploymentStatus['endpoints']): DeploymentState {
+  const { record, observation, unfinished, isHeld } = input;
+  if (unfinished) return isHeld && unfinished.operation.verb === 'up' ? 'starting' : 'unfinished';
+  if (record.spec.lifecycle === 'kept') return 'kept';
+  const seen = new Map<string, ObservedInstance>();
+  for (const one of observation.objects) if (one.kind === 'instance') seen.set(one.key, one);
+  const expected = instancesOf(record.spec.blueprint).map(({ name, appliance }) => ({
+    seen: seen.get(name),
+    hasHealth: appliance.health !== undefined,
+  }));
+  const conditions = expected.map((one) => one.seen?.condition ?? 'absent');
+  if (conditions.every((one) => one === 'absent' || one === 'stopped')) return 'stopped';
+  const isAllWell = expected.every((one) => one.seen && isWell(one.seen, one.hasHealth));
+  const isAllThere = observation.objects.every((one) => one.kind === 'instance' || one.works);
+  if (isAllWell && isAllThere && endpoints.every((one) => one.works)) return 'running';
+  const isComing = expected.every(
+    (one) =>
+      one.seen && (isWell(one.seen, one.hasHealth) || isStarting(one.seen.condition, one.seen.healthy)),
+  );
+  return isComing && isAllThere ? 'starting' : 'degraded';
+}
+
+function isStarting(condition: string, healthy: boolean | null): boolean {
+  return condition === 'starting' || condition === 'waiting' || (condition === 'running' && healthy === null);
+}
