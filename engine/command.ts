@@ -118,10 +118,14 @@ export function missingTool(tool: string, cause?: unknown): EngineError {
 /**
  * The search path for programs: the system's folders first, then the user's own.
  *
- * npm puts the programs of dependencies in front of everything, and one of them is called `nft` like the packet filter.
+ * Folders of npm packages are left out: npm scripts put them on the path, and they hold programs of the same names
+ * (`nft` of @vercel/nft).
  */
 export function toolPath(): string {
-  return `/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:${process.env['PATH'] ?? ''}`;
+  const own = (process.env['PATH'] ?? '')
+    .split(':')
+    .filter((folder) => !folder.endsWith('/node_modules/.bin'));
+  return ['/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...own].join(':');
 }
 
 function throwIfStopped(signal: AbortSignal | undefined, tool: string): void {
