@@ -16,8 +16,6 @@ export type DeclaredNames = {
   readonly properties?: readonly string[];
   readonly terminals?: readonly string[];
   readonly volumes?: readonly string[];
-  /** Names of the external terminals. */
-  readonly endpoint?: readonly string[];
 };
 
 /** The variable that exists inside a loop. */
@@ -41,7 +39,8 @@ export function scopeShapes(declared: DeclaredNames): Readonly<Record<string, Sh
       },
     }),
     volumes: groupOf(declared.volumes, group('mount', 'sizeBytes')),
-    endpoint: groupOf(declared.endpoint, group('address', 'port', 'url')),
+    // external terminals of the whole application, which an appliance cannot know
+    endpoint: { each: group('address', 'port', 'url') },
   };
 }
 
