@@ -1,5 +1,5 @@
 import type { Plan } from '../model/step.ts';
-import type { BeginRequest, Begun, DeploymentSpec } from '../model/store.ts';
+import type { BeginRequest, Begun, DeploymentSpec, Outcome } from '../model/store.ts';
 import type { RunContext } from './context.ts';
 import { asEngineError, interrupted, operationError } from './failure.ts';
 
