@@ -34,7 +34,7 @@ export function createRunner(process: NodeJS.Process, readOptions: () => CommonO
       isTerminal,
       isJson,
       style: chooseStyle(env, isTerminal),
-      program: env['npm_command'] === undefined ? 'sheaf' : 'npx sheaf',
+      program: programName(env),
       folder: process.cwd(),
       signal: interrupts.signal,
       engine: () => {
@@ -59,6 +59,12 @@ export function createRunner(process: NodeJS.Process, readOptions: () => CommonO
     // Whatever is still open, such as a standard input that nobody closes, must not hold the process.
     stdout.write('', () => process.exit(exitCode));
   };
+}
+
+/** What to type to run this program again as it was run. */
+function programName(environment: NodeJS.ProcessEnv): string {
+  const name = environment['npm_command'] === undefined ? 'sheaf' : 'npx sheaf';
+  return environment['SUDO_USER'] === undefined ? name : `sudo ${name}`;
 }
 
 async function openEngine(process: NodeJS.Process, homeOption: string | undefined): Promise<Engine> {
