@@ -15,12 +15,15 @@ func main() {
 	switch verb, arguments := os.Args[1], os.Args[2:]; verb {
 	case "log":
 		os.Exit(runLog(arguments))
+	case "endpoint":
+		os.Exit(runEndpoint(arguments))
 	default:
 		usage()
 	}
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: attendant log --file F --size BYTES --keep N")
+	fmt.Fprintln(os.Stderr, "usage: attendant log --file F --size BYTES --keep N\n"+
+		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… --namespace FILE --gateway IP")
 	os.Exit(exitUsage)
 }
