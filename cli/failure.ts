@@ -1,11 +1,12 @@
 import { exitCodeOf } from '../engine/errors.ts';
+import type { OutputStream } from './host.ts';
 import { asEngineError, errorJson, formatError, problemsOf } from './output/error-text.ts';
 import type { Style } from './output/style.ts';
 
 /** Where a failure is written, and how. */
 export type FailureTarget = {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
   readonly isJson: boolean;
   /** Colours for standard error. */
   readonly style: Style;

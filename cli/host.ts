@@ -1,11 +1,19 @@
+import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/engine.ts';
 import type { Style } from './output/style.ts';
 
+/** A stream that may be a terminal, and then has a size. */
+export type OutputStream = Writable & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
+
 /** The process as a verb sees it: where to read and write, in which form, and when to stop. */
 export type Host = {
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
   /** Standard output is a terminal that understands escape codes. Never true together with `isJson`. */
   readonly isTerminal: boolean;
   readonly isJson: boolean;

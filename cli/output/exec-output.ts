@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
-import type { Host } from '../host.ts';
+import type { Host, OutputStream } from '../host.ts';
 import { visible } from './visible.ts';
 
 /** Where a command's output goes. */
@@ -22,7 +22,7 @@ export function openExecOutput(host: Host): ExecOutput {
 }
 
 /** Ends without ending its target: the process's own streams stay open. */
-function passStream(target: NodeJS.WriteStream): Writable {
+function passStream(target: OutputStream): Writable {
   const decoder = new StringDecoder('utf8');
   const show = (text: string): string => visible(text.replaceAll('\r\n', '\n'));
   return new Writable({
