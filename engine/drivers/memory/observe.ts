@@ -1,0 +1,39 @@
+import type { Observation, ObservedInstance } from '../../model/observation.ts';
+import type { Thing } from './world.ts';
+
+type Instance = Extract<Thing, { readonly kind: 'instance' }>;
+
+/** Tells what would be seen of things: services start when those that they wait for are up. */
+export function observationOf(things: readonly Thing[]): Observation {
+  const instances = new Map<string, Instance>();
+  for (const thing of things) if (thing.kind === 'instance') instances.set(thing.key, thing);
+  return {
+    objects: things.map((thing) => {
+      const { key, generation, fingerprint } = thing;
+      if (thing.kind !== 'instance') {
+        return { kind: thing.kind, key, generation, fingerprint, works: fingerprint !== null };
+      }
+      return { kind: 'instance', key, generation, fingerprint, ...conditionOf(thing, instances) };
+    }),
+  };
+}
+
+function conditionOf(
+  instance: Instance,
+  instances: ReadonlyMap<string, Instance>,
+): Pick<ObservedInstance, 'condition' | 'healthy' | 'message'> {
+  if (!instance.isOn) return { condition: 'stopped', healthy: null, message: 'it was switched off' };
+  const missing = missingFor(instance, instances);
+  if (missing !== undefined) return { condition: 'waiting', healthy: null, message: `waits for ${missing}` };
+  return { condition: 'running', healthy: instance.state.health ? true : null, message: '' };
+}
+
+function missingFor(instance: Instance, instances: ReadonlyMap<string, Instance>): string | undefined {
+  return instance.state.waits.find(({ peers }) => !peers.some((peer) => isUp(peer.name, instances)))
+    ?.terminal;
+}
+
+function isUp(name: string, instances: ReadonlyMap<string, Instance>): boolean {
+  const instance = instances.get(name);
+  return instance?.isOn === true && missingFor(instance, instances) === undefined;
+}

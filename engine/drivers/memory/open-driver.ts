@@ -1,0 +1,155 @@
+import { canonicalJson, digestOf } from '../../digest.ts';
+import { EngineError } from '../../errors.ts';
+import type { Observation } from '../../model/observation.ts';
+import type { Capabilities, Resources, Server } from '../../model/pool.ts';
+import type { Step } from '../../model/step.ts';
+import type { DeploymentIdentity, Driver, ExecRequest, StepContext } from '../driver.ts';
+import { type Cells, memoryCells } from './cells.ts';
+import { runCommandLine } from './exec.ts';
+import { observationOf } from './observe.ts';
+import { refusalToEnsure, refusalToRemove } from './rules.ts';
+import { type Thing, World } from './world.ts';
+
+/** What the memory driver is opened with. */
+export type MemoryDriverOptions = {
+  /** Where its world lies; in this process alone when absent. */
+  readonly cells?: Cells;
+  readonly servers?: readonly Server[];
+  readonly capabilities?: Partial<Capabilities>;
+  /**
+   * Is waited for at each moment of an act, such as `before ensure instance web.1`, `amid …` and `after …`. What it throws the
+   * driver throws, so it can fail, be slow, lose an answer, or never return.
+   */
+  readonly interfere?: (moment: string, signal: AbortSignal) => Promise<void>;
+};
+
+/** One large server. */
+export const memoryServer: Server = {
+  name: 'memory',
+  capacity: { cpuMillicores: 64_000, memoryBytes: 2 ** 40, diskBytes: 2 ** 44 },
+  used: { cpuMillicores: 0, memoryBytes: 0, diskBytes: 0 },
+  labels: {},
+  isOpen: true,
+};
+
+const overhead: Resources = { cpuMillicores: 0, memoryBytes: 2 ** 24, diskBytes: 0 };
+
+/**
+ * Opens a driver whose provider is pretended: it passes the drivers' contract and refuses what a real one refuses,
+ * in no time. For trying the engine out, and for tests that fail it at any moment.
+ */
+export function openMemoryDriver(options: MemoryDriverOptions = {}): Driver {
+  return new MemoryDriver(options);
+}
+
+class MemoryDriver implements Driver {
+  readonly name = 'memory';
+  readonly #options: MemoryDriverOptions;
+  readonly #world: World;
+
+  constructor(options: MemoryDriverOptions) {
+    this.#options = options;
+    this.#world = new World(options.cells ?? memoryCells());
+  }
+
+  async capabilities(): Promise<Capabilities> {
+    return {
+      runs: 'vm',
+      isolates: true,
+      accelerator: { name: 'none', reason: 'nothing is run' },
+      overhead,
+      ...this.#options.capabilities,
+    };
+  }
+
+  async servers(): Promise<readonly Server[]> {
+    return this.#options.servers ?? [memoryServer];
+  }
+
+  async observe(deployment: DeploymentIdentity, signal: AbortSignal): Promise<Observation> {
+    await this.#moment('before observe', signal);
+    return observationOf(await this.#world.things(deployment.id));
+  }
+
+  async perform(step: Step, context: StepContext): Promise<void> {
+    const act = `${step.action} ${step.kind} ${step.key}`;
+    const { signal } = context;
+    await this.#moment(`before ${act}`, signal);
+    const everything = await this.#world.things();
+    const { id } = context.deployment;
+    const things = everything.filter((thing) => thing.deployment === id);
+    if (step.action === 'remove') {
+      const refusal = refusalToRemove(step, things);
+      if (refusal) throw refusal;
+      if (step.kind !== 'volume' || step.deletesData) {
+        await this.#world.take({ deployment: id, kind: step.kind, key: step.key });
+      }
+    } else {
+      const others = everything.filter((thing) => thing.deployment !== id);
+      const refusal = refusalToEnsure(step, things, others);
+      if (refusal) throw refusal;
+      const known = things.find((thing) => thing.kind === step.kind && thing.key === step.key);
+      const made = thingOf(step, context, known);
+      await this.#world.put({ ...made, fingerprint: null });
+      await this.#moment(`amid ${act}`, signal);
+      await this.#world.put(made);
+    }
+    await this.#moment(`after ${act}`, signal);
+  }
+
+  async exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number> {
+    const instance = await this.#instance(deployment, request.instance);
+    return runCommandLine(instance, request);
+  }
+
+  async *logs(
+    deployment: DeploymentIdentity,
+    instance: string,
+    options: { readonly follow: boolean; readonly signal: AbortSignal },
+  ): AsyncIterable<Uint8Array> {
+    const { key, generation } = await this.#instance(deployment, instance);
+    yield new TextEncoder().encode(`${key} started, generation ${generation}\n`);
+    if (options.follow && !options.signal.aborted) {
+      await new Promise<void>((resolve) =>
+        options.signal.addEventListener('abort', () => resolve(), { once: true }),
+      );
+    }
+  }
+
+  async #instance(
+    deployment: DeploymentIdentity,
+    name: string,
+  ): Promise<Extract<Thing, { kind: 'instance' }>> {
+    for (const thing of await this.#world.things(deployment.id)) {
+      if (thing.kind === 'instance' && thing.key === name && thing.isOn) return thing;
+    }
+    throw new EngineError('INSTANCE_MISSING', `${name} does not run`, {
+      hint: `See what runs with: sheaf status ${deployment.name}`,
+    });
+  }
+
+  async #moment(moment: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw new EngineError('OPERATION_INTERRUPTED', `stopped ${moment}`);
+    await this.#options.interfere?.(moment, signal);
+  }
+}
+
+function thingOf(
+  step: Extract<Step, { action: 'ensure' }>,
+  context: StepContext,
+  known: Thing | undefined,
+): Thing {
+  const { kind, key, generation, desired } = step;
+  // a step's kind is that of its state
+  return {
+    deployment: context.deployment.id,
+    kind,
+    key,
+    generation,
+    fingerprint: digestOf(canonicalJson(desired)),
+    state: desired,
+    isOn: kind === 'instance',
+    files: context.files,
+    born: known?.born ?? generation,
+  } as Thing;
+}
