@@ -16,13 +16,15 @@ import { addUp } from './commands/up.ts';
 import { reportFailure } from './failure.ts';
 import type { RunVerb } from './host.ts';
 import { chooseStyle } from './output/style.ts';
+import { watchOutput } from './output-watch.ts';
 import { createRunner } from './runner.ts';
 
 /** Reads the command line and runs the verb that it names; ends the process with the contract's exit code. */
 export async function runProgram(process: NodeJS.Process): Promise<void> {
   const args = process.argv.slice(2);
+  const output = watchOutput(process);
   const program = createProgram((kind, work) => runner(kind, work));
-  const runner = createRunner(process, () => program.opts<{ json?: true; home?: string }>());
+  const runner = createRunner(process, output, () => program.opts<{ json?: true; home?: string }>());
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (thrown) {

@@ -4,13 +4,18 @@ import { reportFailure } from './failure.ts';
 import type { Host, RunVerb } from './host.ts';
 import { watchInterrupts } from './interrupt.ts';
 import { chooseStyle } from './output/style.ts';
+import type { OutputWatch } from './output-watch.ts';
 import { readSettings } from './settings.ts';
 
 /** What the command line says for every verb. */
 export type CommonOptions = { readonly json?: true; readonly home?: string };
 
 /** Makes the function that runs a verb's work in this process: signals, a closed pipe, failures and the exit code. */
-export function createRunner(process: NodeJS.Process, readOptions: () => CommonOptions): RunVerb {
+export function createRunner(
+  process: NodeJS.Process,
+  output: OutputWatch,
+  readOptions: () => CommonOptions,
+): RunVerb {
   return async (kind, work) => {
     const { stdin, stdout, stderr, env } = process;
     const options = readOptions();
@@ -19,14 +24,7 @@ export function createRunner(process: NodeJS.Process, readOptions: () => CommonO
     const isTerminal = stdout.isTTY === true && terminalType !== 'dumb' && !isJson;
     const interrupts = watchInterrupts(process, kind);
     let opened: Promise<Engine> | undefined;
-    let isOutputOpen = true;
-    for (const stream of [stdout, stderr])
-      stream.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EPIPE') throw error;
-        isOutputOpen = false;
-        // Nobody listens any more. What changes the world is finished all the same.
-        if (kind !== 'changes') process.exit(0);
-      });
+    output.goesOnWithout = kind === 'changes';
     const host: Host = {
       stdin,
       stdout,
@@ -41,23 +39,19 @@ export function createRunner(process: NodeJS.Process, readOptions: () => CommonO
         opened ??= openEngine(process, options.home);
         return opened;
       },
-      print: (text) => void (isOutputOpen && stdout.write(`${text}\n`)),
-      printJson: (value) => void (isOutputOpen && stdout.write(`${JSON.stringify(value)}\n`)),
+      print: (text) => void (output.isOpen && stdout.write(`${text}\n`)),
+      printJson: (value) => void (output.isOpen && stdout.write(`${JSON.stringify(value)}\n`)),
       warn: (text) => void stderr.write(`${text}\n`),
     };
-    const exitCode = await work(host).catch((thrown: unknown) =>
-      reportFailure(thrown, {
-        stdout,
-        stderr,
-        isJson,
-        style: chooseStyle(env, stderr.isTTY === true),
-        folder: host.folder,
-      }),
-    );
+    const fail = (thrown: unknown): Promise<number> =>
+      reportFailure(thrown, { ...host, style: chooseStyle(env, stderr.isTTY === true) });
+    let exitCode = await work(host).catch(fail);
+    if (output.failure && exitCode === 0) exitCode = await fail(output.failure);
     (await opened?.catch(() => undefined))?.close();
     interrupts.end();
     // Whatever is still open, such as a standard input that nobody closes, must not hold the process.
-    stdout.write('', () => process.exit(exitCode));
+    if (output.isOpen) stdout.write('', () => process.exit(exitCode));
+    else process.exit(exitCode);
   };
 }
 

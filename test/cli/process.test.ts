@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import test from 'ava';
+import type { VerbKind } from '../../cli/host.ts';
+import { type Interrupts, watchInterrupts } from '../../cli/interrupt.ts';
+import { root } from './run-cli.ts';
+
+type Interruptible = {
+  readonly process: EventEmitter;
+  readonly interrupts: Interrupts;
+  readonly exits: number[];
+  said(): string;
+};
+
+function interruptible(kind: VerbKind): Interruptible {
+  const exits: number[] = [];
+  let said = '';
+  const stderr = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      said += chunk.toString();
+      done();
+    },
+  });
+  const process = Object.assign(new EventEmitter(), {
+    stderr,
+    exit: (code: number) => void exits.push(code),
+  });
+  return { process, interrupts: watchInterrupts(process, kind), exits, said: () => said };
+}
+
+async function runShell(script: string): Promise<{ readonly code: number; readonly stderr: string }> {
+  const child = spawn('sh', ['-c', script, process.execPath, join(root, 'cli/start.js')], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [code] = await once(child, 'close');
+  return { code, stderr };
+}
+
+test('the first Ctrl-C lets what changes the world end cleanly, the second ends it at once', (t) => {
+  const { process, interrupts, exits, said } = interruptible('changes');
+
+  process.emit('SIGINT', 'SIGINT');
+  t.true(interrupts.signal.aborted);
+  t.deepEqual(exits, []);
+  t.regex(said(), /stopping cleanly; the same command resumes/);
+
+  process.emit('SIGINT', 'SIGINT');
+  t.deepEqual(exits, [130]);
+});
+
+test('what only reads ends at the first Ctrl-C, what follows ends by its signal without a word', (t) => {
+  const reading = interruptible('reads');
+  const following = interruptible('follows');
+
+  reading.process.emit('SIGTERM', 'SIGTERM');
+  following.process.emit('SIGINT', 'SIGINT');
+
+  t.deepEqual(reading.exits, [143]);
+  t.deepEqual(following.exits, []);
+  t.true(following.interrupts.signal.aborted);
+  t.is(following.said(), '');
+});
+
+test('after a verb has ended signals act as they always do', (t) => {
+  const { process, interrupts } = interruptible('changes');
+
+  interrupts.end();
+
+  t.deepEqual(process.eventNames(), []);
+});
+
+test('a reader that goes away ends the program quietly', async (t) => {
+  const run = await runShell('{ "$0" "$1" --help; echo "exit $?" >&2; } | true');
+
+  t.is(run.stderr, 'exit 0\n');
+});
+
+test('a full disk behind standard output is told and is no success', async (t) => {
+  const run = await runShell('"$0" "$1" --help > /dev/full');
+
+  t.is(run.code, 17);
+  t.regex(run.stderr, /^error DISK_FULL: standard output could not be written/);
+});
