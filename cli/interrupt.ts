@@ -1,5 +1,4 @@
 import type { EventEmitter } from 'node:events';
-import type { Writable } from 'node:stream';
 import type { VerbKind } from './host.ts';
 
 /** Watches for the user's wish to end; `signal` fires at the first. */
@@ -7,7 +6,6 @@ export type Interrupts = { readonly signal: AbortSignal; end(): void };
 
 /** What is needed of a process to be interrupted. */
 export type InterruptedProcess = Pick<EventEmitter, 'on' | 'off'> & {
-  readonly stderr: Writable;
   exit(code: number): void;
 };
 
@@ -21,10 +19,8 @@ const signalNumbers = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const;
 export function watchInterrupts(process: InterruptedProcess, kind: VerbKind): Interrupts {
   const controller = new AbortController();
   const onSignal = (name: keyof typeof signalNumbers): void => {
-    if (kind === 'reads' || controller.signal.aborted) return process.exit(128 + signalNumbers[name]);
-    if (kind === 'changes' && process.stderr.writable)
-      process.stderr.write('\nstopping cleanly; the same command resumes (once more to stop at once)\n');
-    controller.abort();
+    if (kind === 'reads' || controller.signal.aborted) process.exit(128 + signalNumbers[name]);
+    else controller.abort();
   };
   const names = Object.keys(signalNumbers) as (keyof typeof signalNumbers)[];
   for (const name of names) process.on(name, onSignal);

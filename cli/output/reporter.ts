@@ -7,9 +7,17 @@ import { drawProgress } from './progress-view.ts';
 /** Shows an operation while it runs; {@link Reporter.end} must be called before anything else is printed. */
 export type Reporter = { readonly report: Report; end(): void };
 
-/** Makes the reporter that fits the host: a live picture, plain lines, or lines of JSON. */
+const stoppingNotice = 'stopping cleanly; the same command resumes (once more to stop at once)';
+
+/**
+ * Makes the reporter that fits the host: a live picture, plain lines, or lines of JSON.
+ *
+ * It also answers the user's wish to end, for only it knows where on the screen there is room.
+ */
 export async function startReporter(host: Host, title: string): Promise<Reporter> {
   if (host.isTerminal) return await startLive(host, title);
+  const notice = (): void => host.warn(stoppingNotice);
+  host.signal.addEventListener('abort', notice, { once: true });
   return {
     report: (body) => {
       const event: EngineEvent = { at: Date.now(), ...body };
@@ -17,7 +25,7 @@ export async function startReporter(host: Host, title: string): Promise<Reporter
       // A build tells of its progress many times a second: only a live picture has a use for that.
       else if (event.type !== 'build' || event.state !== 'progress') host.print(formatEvent(event));
     },
-    end: () => undefined,
+    end: () => host.signal.removeEventListener('abort', notice),
   };
 }
 
@@ -51,6 +59,8 @@ async function startLive(host: Host, title: string): Promise<Reporter> {
     draw(true);
   };
   host.stdout.on('resize', redraw);
+  const notice = (): void => picture.persist(host.style.yellow(stoppingNotice));
+  host.signal.addEventListener('abort', notice, { once: true });
   draw(true);
   return {
     report: (body) => {
@@ -60,6 +70,7 @@ async function startLive(host: Host, title: string): Promise<Reporter> {
     },
     end: () => {
       clearInterval(timer);
+      host.signal.removeEventListener('abort', notice);
       host.stdout.off('resize', redraw);
       draw(false);
       picture.done();

@@ -7,7 +7,10 @@ import { EngineError } from '../../engine/errors.ts';
 export type MemoryHost = { readonly host: Host; stdout(): string; stderr(): string };
 
 /** Makes a host for a pipe, a terminal, or JSON, without colours. */
-export function memoryHost(form: 'pipe' | 'terminal' | 'json'): MemoryHost {
+export function memoryHost(
+  form: 'pipe' | 'terminal' | 'json',
+  signal: AbortSignal = new AbortController().signal,
+): MemoryHost {
   const out = memoryStream(form === 'terminal');
   const error = memoryStream(form === 'terminal');
   return {
@@ -20,7 +23,7 @@ export function memoryHost(form: 'pipe' | 'terminal' | 'json'): MemoryHost {
       style: chooseStyle({ LANG: 'C' }, false),
       program: 'sheaf',
       folder: '/',
-      signal: new AbortController().signal,
+      signal,
       engine: async () => {
         throw new EngineError('INTERNAL_ERROR', 'this host has no engine');
       },

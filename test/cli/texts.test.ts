@@ -263,3 +263,14 @@ test('in a pipe an operation is told in lines, as JSON in events that fit their 
     [],
   );
 });
+
+test('an operation that is asked to end says that the same command resumes it', async (t) => {
+  const controller = new AbortController();
+  const { host: target, stderr } = memoryHost('pipe', controller.signal);
+  const reporter = await startReporter(target, 'up shop');
+
+  controller.abort();
+  reporter.end();
+
+  t.regex(stderr(), /^stopping cleanly; the same command resumes/);
+});
