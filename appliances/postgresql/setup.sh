@@ -29,4 +29,7 @@ rm -f "$initial"/postgresql.conf "$initial"/pg_hba.conf # each instance has its 
 
 # The JIT compiler is most of the package's size and gains nothing in a small machine; jit is off in the configuration.
 rm -rf /usr/lib/postgresql/15/lib/bitcode /usr/lib/postgresql/15/lib/llvmjit*.so /usr/lib/llvm-14
-find /usr/lib -name 'libLLVM-14.so*' -o -name 'libz3.so*' | xargs -r rm -f
+find /usr/lib -name 'libLLVM-14.so*' -delete -o -name 'libz3.so*' -delete
+
+# Debian's wrappers around several clusters are Perl; the server itself needs none of it, and the data are C.UTF-8.
+rm -rf /usr/lib/*/perl /usr/lib/*/libperl.so* /usr/share/perl /usr/share/i18n
