@@ -1,4 +1,7 @@
 #!/usr/bin/env node
+import module from 'node:module';
+import { fileURLToPath } from 'node:url';
+
 // Plain JavaScript on purpose: an older Node must be able to read this file to say that it is too old.
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 24) {
@@ -8,4 +11,7 @@ if (major < 24) {
   );
   process.exit(2);
 }
+// Without it Node loads a compiler for every run (50 MB, 0.1 s). Not in the folder that Node would take:
+// in /tmp somebody else could have laid code there for us to run.
+module.enableCompileCache(fileURLToPath(new URL('../.cache/compiled', import.meta.url)));
 await import('./sheaf.ts');
