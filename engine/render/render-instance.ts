@@ -4,7 +4,7 @@ import type { GuestFile } from '../model/guest-file.ts';
 import type { InstanceState } from '../model/step.ts';
 import { isSecretRef, type PlainValue } from '../model/value.ts';
 import { guestSpecOf } from './guest-spec.ts';
-import type { Renderer } from './renderer.ts';
+import type { Renderer, RenderRequest } from './renderer.ts';
 
 /** Where the supervisor looks for its instructions. */
 export const guestSpecPath = '/etc/sheaf/instance.json';
@@ -14,8 +14,8 @@ export type RenderInputs = {
   /** The deployment's id. */
   readonly deployment: string;
   readonly generation: number;
-  /** Texts of all the state's templates. */
-  readonly templates: ReadonlyMap<Digest, string>;
+  /** Gives a template's text; throws BLOB_CORRUPT when it is not stored. */
+  readonly readTemplate: (digest: Digest) => Promise<string>;
   /** Values of all the secrets that the state's properties refer to, by name. */
   readonly secrets: ReadonlyMap<string, string>;
   readonly renderer: Renderer;
@@ -44,14 +44,14 @@ export async function renderInstance(
     ) satisfies Record<string, PlainValue>,
   };
   const { name, version } = state.uses;
-  const texts = await inputs.renderer.render(
-    state.files.map((file) => ({
-      source: `${name}@${version}/${file.source}`,
-      template: templateOf(file.template, file.source, inputs),
+  const requests: RenderRequest[] = [];
+  for (const { source, template } of state.files)
+    requests.push({
+      source: `${name}@${version}/${source}`,
+      template: await inputs.readTemplate(template),
       scope,
-    })),
-    { signal: inputs.signal },
-  );
+    });
+  const texts = await inputs.renderer.render(requests, { signal: inputs.signal });
   const files = state.files.map(
     (file, index): GuestFile => ({
       path: file.path,
@@ -71,14 +71,5 @@ function secretOf(name: string, { secrets }: RenderInputs): string {
   throw new EngineError('SECRET_UNREADABLE', `the secret ${name} is not in the store`, {
     hint: 'Restore the state with its key file, or give the secret again with --set.',
     details: { secret: name },
-  });
-}
-
-function templateOf(digest: Digest, source: string, { templates }: RenderInputs): string {
-  const text = templates.get(digest);
-  if (text !== undefined) return text;
-  throw new EngineError('BLOB_CORRUPT', `the template ${source} is not in the store`, {
-    hint: 'Run up from the application folder again.',
-    details: { digest },
   });
 }

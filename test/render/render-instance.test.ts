@@ -12,7 +12,7 @@ function inputs(change: Partial<RenderInputs> = {}): RenderInputs {
   return {
     deployment: 'k3v9aaaaaaaa',
     generation: 3,
-    templates: new Map([[digestOf(sampleTemplate), sampleTemplate]]),
+    readTemplate: async () => sampleTemplate,
     secrets: new Map([['parameter/dbPassword', 's3cret']]),
     renderer,
     signal: new AbortController().signal,
@@ -80,7 +80,7 @@ test('a template may use what its services get of the machine', async (t) => {
 
   const files = await renderInstance(
     sampleInstance({ files: [file] }),
-    inputs({ templates: new Map([[digestOf(template), template]]) }),
+    inputs({ readTemplate: async () => template }),
   );
 
   t.deepEqual(files[0], { path: '/x', content: '128 500', mode: '0644' });
@@ -95,12 +95,13 @@ test('a secret that the store does not have is named, without any value', async 
   t.is(error.message, 'the secret parameter/dbPassword is not in the store');
 });
 
-test('a template that the store does not have is named', async (t) => {
-  await t.throwsAsync(renderInstance(sampleInstance(), inputs({ templates: new Map() })), {
-    instanceOf: EngineError,
-    code: 'BLOB_CORRUPT',
-    message: 'the template app.conf.njk is not in the store',
-  });
+test("a template that the store does not have is the store's failure", async (t) => {
+  const gone = new EngineError('BLOB_CORRUPT', 'gone');
+  const readTemplate = (): Promise<string> => Promise.reject(gone);
+
+  const error = await t.throwsAsync(renderInstance(sampleInstance(), inputs({ readTemplate })));
+
+  t.is(error, gone);
 });
 
 test('a failure names the template and its place and keeps the secret to itself', async (t) => {
@@ -108,10 +109,7 @@ test('a failure names the template and its place and keeps the secret to itself'
   const file = { path: '/x', template: digestOf(template), source: 'x.njk', mode: '0644' };
 
   const error = await t.throwsAsync(
-    renderInstance(
-      sampleInstance({ files: [file] }),
-      inputs({ templates: new Map([[digestOf(template), template]]) }),
-    ),
+    renderInstance(sampleInstance({ files: [file] }), inputs({ readTemplate: async () => template })),
     { instanceOf: EngineError, code: 'TEMPLATE_FAILED' },
   );
 
