@@ -9,6 +9,8 @@ import {
   silent,
 } from './line-socket.ts';
 
+const greetAgainMs = 200;
+
 /** A conversation with an instance's supervisor; see kit/PROTOCOL.md. */
 export class Channel {
   readonly #socket: LineSocket;
@@ -73,14 +75,32 @@ export async function openChannel(path: string, patience: Patience): Promise<Cha
   const left = (): Patience => ({ ...patience, timeoutMs: Math.max(deadline - Date.now(), 1) });
   const socket = await connectLines(path, patience);
   try {
-    const sync = randomBytes(12).toString('hex');
-    await socket.sendBreak(left());
-    await socket.send({ sync }, left());
-    while ((await socket.receive(left()))['sync'] !== sync);
+    await synchronize(socket, left);
     return new Channel(socket);
   } catch (error) {
     socket.close();
     throw error;
+  }
+}
+
+/**
+ * Sends a nonce until it comes back.
+ *
+ * Once is not enough: a guest that is about to notice that the client before us went throws away what it has not read.
+ */
+async function synchronize(socket: LineSocket, left: () => Patience): Promise<void> {
+  const sync = randomBytes(12).toString('hex');
+  const greet = async (): Promise<void> => {
+    await socket.sendBreak(left());
+    await socket.send({ sync }, left());
+  };
+  await greet();
+  // a broken socket is reported by the wait for the answer
+  const again = setInterval(() => void greet().catch(() => undefined), greetAgainMs);
+  try {
+    while ((await socket.receive(left()))['sync'] !== sync);
+  } finally {
+    clearInterval(again);
   }
 }
 

@@ -1,0 +1,33 @@
+import { gzipSync } from 'node:zlib';
+import { writeTar } from '../../../engine/formats/tar.ts';
+import type { Blobs, Descriptor } from '../../../engine/model/blob.ts';
+
+/** Stores an image layer that holds one page and accounts for root, and nothing that could run: programs come from the kit. */
+export async function storeTinyLayer(blobs: Blobs, page: string): Promise<Descriptor> {
+  const common = { uid: 0, gid: 0, mtime: 0, target: '', attributes: {} };
+  const file = (path: string, text: string) => ({
+    ...common,
+    path,
+    type: 'file' as const,
+    mode: 0o644,
+    size: Buffer.byteLength(text),
+    content: Buffer.from(text),
+  });
+  const folder = (path: string) => ({
+    ...common,
+    path,
+    type: 'directory' as const,
+    mode: 0o755,
+    size: 0,
+  });
+  const tar = writeTar([
+    folder('etc/'),
+    file('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n'),
+    file('etc/group', 'root:x:0:\n'),
+    folder('srv/'),
+    file('srv/index.html', page),
+  ]);
+  const content = gzipSync(Buffer.concat(await tar.toArray()), { level: 9 });
+  const digest = await blobs.write(content);
+  return { mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest, size: content.length };
+}
