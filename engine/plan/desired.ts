@@ -10,6 +10,7 @@ import {
   type BlueprintWire,
   type InstanceName,
   instancesOf,
+  type Volume,
 } from '../model/blueprint.ts';
 import type {
   Desired,
@@ -20,6 +21,7 @@ import type {
   RenderScope,
   TerminalScope,
 } from '../model/step.ts';
+import type { Recorded } from '../model/store.ts';
 import { isSecretRef, type Setting } from '../model/value.ts';
 import { externalName } from './allocate.ts';
 import { addressAt, parseSubnet } from './subnet.ts';
@@ -43,6 +45,8 @@ export type DesiredRequest = {
   readonly closure: Closure;
   /** The newest version of each secret; 1 when absent. */
   readonly secretVersions: ReadonlyMap<string, number>;
+  /** What exists already, of which volumes count: they never shrink. */
+  readonly recorded: readonly Recorded[];
 };
 
 /** Names the key of an instance's volume. */
@@ -74,7 +78,7 @@ export function desired(request: DesiredRequest): readonly Desired[] {
       const state = {
         server: serverOf(view, name),
         kind: volume.kind,
-        sizeBytes: volume.sizeBytes,
+        sizeBytes: sizeOf(view, name, volume),
       };
       objects.push({ kind: 'volume', key: volumeKey(name, volume.name), state });
     }
@@ -114,6 +118,7 @@ type View = {
   readonly addresses: ReadonlyMap<string, { readonly address: string; readonly mac: string }>;
   readonly servers: ReadonlyMap<string, string>;
   readonly listen: ReadonlyMap<string, ListenAddress>;
+  readonly sizes: ReadonlyMap<string, number>;
 };
 
 function viewOf(request: DesiredRequest): View {
@@ -128,6 +133,9 @@ function viewOf(request: DesiredRequest): View {
     addresses: new Map(Object.entries(allocation.instances)),
     servers: new Map(Object.entries(placement)),
     listen: new Map(Object.entries(allocation.endpoints)),
+    sizes: new Map(
+      request.recorded.flatMap((one) => (one.kind === 'volume' ? [[one.key, one.state.sizeBytes]] : [])),
+    ),
   };
 }
 
@@ -146,6 +154,10 @@ function addressOf(view: View, instance: string): { readonly address: string; re
 
 function serverOf(view: View, instance: string): string {
   return need(view.servers.get(instance), instance);
+}
+
+function sizeOf(view: View, instance: string, { name, sizeBytes }: Volume): number {
+  return Math.max(sizeBytes, view.sizes.get(volumeKey(instance, name)) ?? 0);
 }
 
 function peersOf(view: View, appliance: string, port: number): readonly Peer[] {
@@ -208,7 +220,7 @@ function instanceState(view: View, instance: InstanceName, gateway: string): Ins
       key: volumeKey(name, volume.name),
       kind: volume.kind,
       mount: volume.mount,
-      sizeBytes: volume.sizeBytes,
+      sizeBytes: sizeOf(view, name, volume),
     })),
     files: appliance.files,
     scope,
@@ -237,7 +249,10 @@ function scopeOf(view: View, { name, number, appliance }: InstanceName): RenderS
       appliance.terminals.map((terminal) => [terminal.name, terminalScope(view, appliance, terminal)]),
     ),
     volumes: Object.fromEntries(
-      appliance.volumes.map(({ name: key, mount, sizeBytes }) => [key, { mount, sizeBytes }]),
+      appliance.volumes.map((volume) => [
+        volume.name,
+        { mount: volume.mount, sizeBytes: sizeOf(view, name, volume) },
+      ]),
     ),
     endpoint: endpointsFor(view, appliance),
   };

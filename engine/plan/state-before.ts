@@ -9,7 +9,8 @@ export type StateBefore = {
 };
 
 /**
- * Finds the state to which undoing leads: the recorded one, with every started step taken back.
+ * Finds the state to which undoing leads: the recorded one, with every started step taken back, but the growth of
+ * volumes, which cannot be.
  *
  * @param operations - newest first, as the store gives them
  */
@@ -33,7 +34,24 @@ export function stateBefore(
       else madeVolumes.delete(step.key);
     }
   }
-  return { desired: [...objects.values()], madeVolumes };
+  const sizes = new Map(
+    recorded.flatMap((one) => (one.kind === 'volume' ? [[one.key, one.state.sizeBytes]] : [])),
+  );
+  return { desired: [...objects.values()].map((one) => grown(one, sizes)), madeVolumes };
+}
+
+function grown(object: Desired, sizes: ReadonlyMap<string, number>): Desired {
+  const sizeOf = (key: string, sizeBytes: number): number => Math.max(sizeBytes, sizes.get(key) ?? 0);
+  if (object.kind === 'volume') {
+    const { key, state } = object;
+    return { ...object, state: { ...state, sizeBytes: sizeOf(key, state.sizeBytes) } };
+  }
+  if (object.kind !== 'instance') return object;
+  const { state } = object;
+  const volumes = state.volumes.map((one) => ({ ...one, sizeBytes: sizeOf(one.key, one.sizeBytes) }));
+  const scopes = volumes.map(({ name, mount, sizeBytes }) => [name, { mount, sizeBytes }] as const);
+  const scope = { ...state.scope, volumes: Object.fromEntries(scopes) };
+  return { ...object, state: { ...state, volumes, scope } };
 }
 
 function nameOf(object: { readonly kind: string; readonly key: string }): string {

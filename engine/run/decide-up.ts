@@ -4,11 +4,12 @@ import type { ListenAddress } from '../model/allocation.ts';
 import type { Blueprint } from '../model/blueprint.ts';
 import type { Pool, Resources, Server } from '../model/pool.ts';
 import type { PlacementEntry } from '../model/status.ts';
-import type { DecisionBasis, DeploymentRecord, DeploymentSpec, Recorded } from '../model/store.ts';
+import type { DecisionBasis, DeploymentRecord, DeploymentSpec } from '../model/store.ts';
 import { place } from '../place/place.ts';
 import { placementRefusal } from '../place/refusal.ts';
 import { allocate, externalName, type Listening } from '../plan/allocate.ts';
 import { volumeKey } from '../plan/desired.ts';
+import { formatSize } from '../units.ts';
 import { heldElsewhere } from './held.ts';
 
 /** What somebody wants to be up. */
@@ -51,7 +52,7 @@ export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolVie
   const { current, others, inventory } = basis;
   checkName(request.name);
   if (current) checkCurrent(current, request, view.pool);
-  checkShrinking(inventory, request.blueprint);
+  checkShrinking(basis, request.blueprint);
 
   const neighbours = others.filter((one) => one.pool === view.pool.name);
   const placement = place({
@@ -125,21 +126,26 @@ function checkCurrent(current: DeploymentRecord, request: UpRequest, pool: Pool)
   }
 }
 
-function checkShrinking(inventory: readonly Recorded[], blueprint: Blueprint): void {
+// against the last decision that was carried out; what an undone growth has left is no smaller than that
+function checkShrinking({ current, unfinished }: DecisionBasis, blueprint: Blueprint): void {
+  const last = unfinished.length === 0 ? current?.spec : unfinished.at(-1)?.operation.previous;
   const sizes = new Map(
-    inventory.flatMap((one) => (one.kind === 'volume' ? [[one.key, one.state.sizeBytes] as const] : [])),
+    last?.blueprint.appliances.flatMap(({ path, volumes }) =>
+      volumes.map((volume) => [volumeKey(path, volume.name), volume.sizeBytes] as const),
+    ),
   );
-  for (const appliance of blueprint.appliances) {
-    for (const volume of appliance.volumes) {
-      for (let number = 1; number <= appliance.replicas; number++) {
-        const key = volumeKey(`${appliance.path}.${number}`, volume.name);
-        const size = sizes.get(key);
-        if (volume.kind !== 'data' || size === undefined || size <= volume.sizeBytes) continue;
-        throw new EngineError('INPUT_REFUSED', `the volume ${key} would shrink, which can lose data`, {
-          hint: 'Leave its size as it is, or larger.',
-          details: { volume: key, sizeBytes: size, askedBytes: volume.sizeBytes },
-        });
-      }
+  for (const { path, volumes } of blueprint.appliances) {
+    for (const { name, kind, sizeBytes } of volumes) {
+      const size = sizes.get(volumeKey(path, name));
+      if (kind !== 'data' || size === undefined || size <= sizeBytes) continue;
+      throw new EngineError(
+        'INPUT_REFUSED',
+        `the volume ${name} of ${path} would shrink, which can lose data`,
+        {
+          hint: `Leave its size at ${formatSize(size)}, or larger.`,
+          details: { appliance: path, volume: name, sizeBytes: size, askedBytes: sizeBytes },
+        },
+      );
     }
   }
 }

@@ -99,8 +99,7 @@ export function statusOf(input: StatusInput): DeploymentStatus {
     const listen = listening.get(name);
     const seen = found.get(`endpoint ${name}`);
     if (!listen) return [];
-    const works = seen !== undefined && seen.kind !== 'instance' && seen.works;
-    return [{ name, url: endpointUrl(external.protocol, listen), ...listen, works }];
+    return [{ name, url: endpointUrl(external.protocol, listen), ...listen, works: works(seen) }];
   });
   const wires = blueprint.wires.map(({ from, to, port, transport }) => ({
     from: `${from.appliance}.${from.terminal}`,
@@ -110,7 +109,7 @@ export function statusOf(input: StatusInput): DeploymentStatus {
   }));
   const volumes = input.inventory.flatMap((one) =>
     one.kind === 'volume'
-      ? [{ name: one.key, sizeBytes: one.state.sizeBytes, exists: found.has(`volume ${one.key}`) }]
+      ? [{ name: one.key, sizeBytes: one.state.sizeBytes, exists: works(found.get(`volume ${one.key}`)) }]
       : [],
   );
   return {
@@ -126,6 +125,10 @@ export function statusOf(input: StatusInput): DeploymentStatus {
     wires,
     volumes,
   };
+}
+
+function works(seen: Observation['objects'][number] | undefined): boolean {
+  return seen !== undefined && seen.kind !== 'instance' && seen.works;
 }
 
 function operationOf({ operation, steps }: JournaledOperation): NonNullable<DeploymentSummary['operation']> {

@@ -52,14 +52,16 @@ export async function up(
     async ({ deployment, lease, operation }, { planned }) => {
       const closure = await makeClosure(signal);
       const secretVersions = newestVersions(await context.store.secrets(deployment.id));
-      const wanted = desired({ ...deployment.spec, name: deployment.name, closure, secretVersions });
+      const recorded = await context.store.inventory(deployment.id);
+      const { name } = deployment;
+      const wanted = desired({ ...deployment.spec, name, closure, secretVersions, recorded });
       const identity = identityOf(deployment);
       const plan = diff({
         deployment: deployment.name,
         generation: deployment.generation,
         blueprint: deployment.spec.digest,
         desired: wanted,
-        recorded: await context.store.inventory(deployment.id),
+        recorded,
         observation: await driver.observe(identity, signal),
         mayDelete: () => false,
       });
@@ -111,7 +113,7 @@ export async function planUp(
     deployment: request.name,
     generation: (current?.generation ?? 0) + 1,
     blueprint: spec.digest,
-    desired: desired({ ...spec, name: request.name, closure, secretVersions }),
+    desired: desired({ ...spec, name: request.name, closure, secretVersions, recorded: inventory }),
     recorded: inventory,
     observation,
     mayDelete: () => false,
