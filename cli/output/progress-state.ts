@@ -30,13 +30,15 @@ export function beginProgress(startedAt: number): ProgressState {
 export function advanceProgress(state: ProgressState, event: EngineEvent): ProgressState {
   switch (event.type) {
     case 'operation':
-      return event.steps > 0 ? { ...state, steps: event.steps } : state;
+      return settleRows(event.steps > 0 ? { ...state, steps: event.steps } : state, event);
     case 'build':
       return withRow(state, `build ${event.subject}`, event.at, {
         group: 'build',
         label: event.subject,
         state: event.state === 'done' || event.state === 'cached' ? 'done' : 'active',
-        detail: event.state === 'cached' ? 'stored already' : event.message,
+        // What it was built into is a digest: of no use to somebody who waits.
+        detail:
+          event.state === 'cached' ? 'stored already' : event.state === 'done' ? 'built' : event.message,
       });
     case 'step': {
       const hasEnded = event.state === 'done' || event.state === 'undone';
@@ -59,7 +61,7 @@ export function advanceProgress(state: ProgressState, event: EngineEvent): Progr
       });
     }
     case 'instance': {
-      const isUp = event.condition === 'running' && event.healthy !== false;
+      const isUp = event.condition === 'running' && event.healthy === true;
       return withRow(state, `instance ${event.instance}`, event.at, {
         group: 'instance',
         label: event.instance,
@@ -77,6 +79,18 @@ export function advanceProgress(state: ProgressState, event: EngineEvent): Progr
 export function describeInstance(condition: string, healthy: boolean | null, message: string): string {
   const health = healthy === null ? '' : healthy ? ', healthy' : ', not healthy';
   return `${condition}${condition === 'running' ? health : ''}${message ? `: ${message}` : ''}`;
+}
+
+/** An operation that is done has found every instance well, those that have no health to tell of too. */
+function settleRows(
+  state: ProgressState,
+  event: EngineEvent & { readonly type: 'operation' },
+): ProgressState {
+  if (event.state !== 'done') return state;
+  const rows = new Map(state.rows);
+  for (const [key, row] of rows)
+    if (row.state === 'active') rows.set(key, { ...row, state: 'done', endedAt: event.at });
+  return { ...state, rows };
 }
 
 function instanceDetail(change: string, state: 'started' | 'done' | 'failed' | 'undone'): string {

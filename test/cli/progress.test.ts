@@ -47,7 +47,7 @@ test('progress shows what is built, what is done, and how each instance is', (t)
   const events: readonly EngineEvent[] = [
     { at: 0, type: 'operation', operation: 'o1', deployment: 'shop', verb: 'up', state: 'started', steps: 3 },
     { at: 0, type: 'build', subject: 'php@1.0.0', state: 'started', message: '' },
-    { at: 5_000, type: 'build', subject: 'php@1.0.0', state: 'done', message: 'built' },
+    { at: 5_000, type: 'build', subject: 'php@1.0.0', state: 'done', message: 'sha256:0' },
     step('network', 'network', 'started', 5_000),
     step('network', 'network', 'done', 5_100),
     step('db.1', 'instance', 'done', 5_200),
