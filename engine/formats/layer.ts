@@ -116,6 +116,7 @@ function split(path: string): { readonly parent: string; readonly name: string }
 function missingFolders(seen: Map<string, Known>, parent: string): readonly TarEntry[] {
   const missing: TarEntry[] = [];
   const parts = parent === '' ? [] : parent.split('/');
+  if (parts.some((part) => part.startsWith(whiteout))) throw refused(parent, 'is no name for a folder');
   for (let depth = 1; depth <= parts.length; depth += 1) {
     const path = parts.slice(0, depth).join('/');
     const known = seen.get(path);

@@ -61,18 +61,36 @@ const latestTime = 2 ** 31 - 1;
 export async function* readTar(archive: AsyncIterable<Uint8Array>): AsyncGenerator<TarItem> {
   // tar-stream's streams behave as Node's do, but their types are streamx's
   const entries = extract() as unknown as Writable & AsyncIterable<Readable & { readonly header: Header }>;
-  // an error of the source destroys `entries`, whose reader below then throws it
-  pipeline(archive, entries, () => undefined);
+  const feeding = new Promise<unknown>((resolve) => {
+    pipeline(archive, entries, resolve);
+  });
+  // a reader only sees that its stream was destroyed; the cause is known to the writer
+  const causeOf = async (seen: unknown): Promise<EngineError> => {
+    if (seen instanceof EngineError) return seen;
+    entries.destroy();
+    const cause = (await feeding) ?? seen;
+    return cause instanceof EngineError ? cause : brokenTar(String((cause as Error).message), cause);
+  };
   try {
     for await (const item of entries) {
-      yield { entry: entryOf(item.header), content: item };
+      yield { entry: entryOf(item.header), content: guarded(item, causeOf) };
       item.resume(); // whatever the caller left of the content
     }
-  } catch (cause) {
-    if (cause instanceof EngineError) throw cause;
-    throw brokenTar(cause instanceof Error ? cause.message : String(cause), cause);
+  } catch (seen) {
+    throw await causeOf(seen);
   } finally {
     entries.destroy();
+  }
+}
+
+async function* guarded(
+  content: AsyncIterable<Uint8Array>,
+  causeOf: (seen: unknown) => Promise<EngineError>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* content;
+  } catch (seen) {
+    throw await causeOf(seen);
   }
 }
 

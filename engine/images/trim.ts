@@ -37,8 +37,6 @@ const droppedFiles: readonly RegExp[] = [
   /^usr\/sbin\/policy-rc\.d$/,
   /^var\/cache\/(ldconfig\/aux-cache|debconf\/.*-old)$/,
   /^var\/lib\/dpkg\/(.*-old|lock.*|triggers\/Lock)$/,
-  // compiled again at need; the compiled form holds the time of the build
-  /(^|\/)__pycache__(\/|$)/,
 ];
 
 /**
@@ -48,6 +46,8 @@ const droppedFiles: readonly RegExp[] = [
  */
 export function isTrimmed(path: string, isFolder: boolean): boolean {
   if (droppedFolders.some((folder) => path.startsWith(`${folder}/`))) return true;
+  // compiled again at need; the compiled form holds the time of the build
+  if (path.split('/').includes('__pycache__')) return true;
   if (!isFolder && path.startsWith('var/log/')) return true;
   return !isFolder && droppedFiles.some((pattern) => pattern.test(path));
 }
