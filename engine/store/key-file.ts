@@ -34,7 +34,7 @@ export function readKey(file: string): Buffer | undefined {
   }
   try {
     if ((fstatSync(handle).mode & 0o077) !== 0) throw unreadable(file, 'can be read by others');
-    const key = readFileSync(handle);
+    const key = readAll(file, handle);
     if (key.length !== keyBytes) throw unreadable(file, `has ${key.length} bytes and not ${keyBytes}`);
     return key;
   } finally {
@@ -77,6 +77,14 @@ export function sweepKeyDrafts(file: string): void {
     if (bootId === undefined) continue;
     if (isAlive({ pid: Number(pid), startTicks: Number(startTicks), bootId })) continue;
     rmSync(join(dirname(file), name), { force: true });
+  }
+}
+
+function readAll(file: string, handle: number): Buffer {
+  try {
+    return readFileSync(handle);
+  } catch (cause) {
+    throw unreadable(file, 'cannot be read', cause);
   }
 }
 
