@@ -8,8 +8,9 @@ import { openProcessFolder } from '../engine/process-folder.ts';
 import { currentProcess, type ProcessIdentity, processIdentity } from '../engine/process-identity.ts';
 
 test('a process gets a folder of its own, the same at every call', async (t) => {
-  const parent = join(await mkdtemp(join(tmpdir(), 'sheaf-folder-')), 'work');
-  t.teardown(() => rm(parent, { recursive: true }));
+  const home = await mkdtemp(join(tmpdir(), 'sheaf-folder-'));
+  t.teardown(() => rm(home, { recursive: true }));
+  const parent = join(home, 'work');
 
   const folder = await openProcessFolder(parent);
 
@@ -36,7 +37,7 @@ test('folders of living processes stay, all others go', async (t) => {
 
   const folder = await openProcessFolder(parent);
 
-  t.deepEqual(new Set(await readdir(parent)), new Set([nameOf(living), basename(folder)]));
+  t.deepEqual((await readdir(parent)).sort(), [nameOf(living), basename(folder)].sort());
   await t.notThrowsAsync(access(join(parent, nameOf(living), 'half')));
 });
 
