@@ -24,8 +24,8 @@ export type SchemaFault = {
   readonly part: 'key' | 'value';
   readonly message: string;
   readonly hint?: string;
-  /** What has to go so that the rest can be looked at. */
-  readonly culprit: JsonPath;
+  /** What has to go so that the rest can be looked at; null when it can be as it is. */
+  readonly culprit: JsonPath | null;
   /** The key that is absent. */
   readonly missing?: string;
   /** The key that an unknown one was probably meant to be. */
@@ -74,6 +74,12 @@ export function faultOf(error: ValidationError): SchemaFault | undefined {
     case 'propertyNames':
     case 'if':
       return undefined;
+    case 'minProperties':
+      return {
+        ...valueFault('VALUE_UNFIT', error, path, limitMessage(error, path)),
+        part: 'key',
+        culprit: null,
+      };
     default:
       return valueFault('VALUE_UNFIT', error, path, limitMessage(error, path));
   }
