@@ -17,14 +17,31 @@ import { reportFailure } from './failure.ts';
 import type { RunVerb } from './host.ts';
 import { chooseStyle } from './output/style.ts';
 import { watchOutput } from './output-watch.ts';
-import { createRunner } from './runner.ts';
+import { type CommonOptions, createRunner } from './runner.ts';
+
+/** In the order in which somebody meets them. */
+const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
+  addCheck,
+  addGraph,
+  addLock,
+  addBuild,
+  addPlan,
+  addUp,
+  addStatus,
+  addLogs,
+  addExec,
+  addEvents,
+  addDown,
+  addPool,
+];
 
 /** Reads the command line and runs the verb that it names; ends the process with the contract's exit code. */
 export async function runProgram(process: NodeJS.Process): Promise<void> {
   const args = process.argv.slice(2);
   const output = watchOutput(process);
-  const program = createProgram((kind, work) => runner(kind, work));
-  const runner = createRunner(process, output, () => program.opts<{ json?: true; home?: string }>());
+  const program = createProgram();
+  const run = createRunner(process, output, () => program.opts<CommonOptions>());
+  for (const add of verbs) add(program, run);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (thrown) {
@@ -42,8 +59,8 @@ export async function runProgram(process: NodeJS.Process): Promise<void> {
   }
 }
 
-function createProgram(run: RunVerb): Command {
-  const program = new Command('sheaf')
+function createProgram(): Command {
+  return new Command('sheaf')
     .description('Packs, runs and moves applications made of appliances, as one unit, with their data.')
     .version(readVersion(), '-V, --version', 'print the version')
     .option('--json', 'write JSON for programs')
@@ -54,22 +71,6 @@ function createProgram(run: RunVerb): Command {
     .configureOutput({ outputError: () => undefined })
     .exitOverride()
     .addHelpText('after', '\nStart with: sheaf up applications/guestbook --as guestbook');
-  for (const add of [
-    addCheck,
-    addGraph,
-    addLock,
-    addBuild,
-    addPlan,
-    addUp,
-    addStatus,
-    addLogs,
-    addExec,
-    addEvents,
-    addDown,
-    addPool,
-  ])
-    add(program, run);
-  return program;
 }
 
 function readVersion(): string {
