@@ -1,5 +1,11 @@
 import { InvalidArgumentError } from 'commander';
 
+/** Takes a folder; an empty text, such as an unset variable gives, is refused, not taken for the default. */
+export function takeFolder(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Give a folder.');
+  return text;
+}
+
 /** Takes an option that may be given many times: `--set a=1 --set b=2`. */
 export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];

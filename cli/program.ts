@@ -15,6 +15,7 @@ import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { reportFailure } from './failure.ts';
 import type { RunVerb } from './host.ts';
+import { takeFolder } from './options.ts';
 import { chooseStyle } from './output/style.ts';
 import { watchOutput } from './output-watch.ts';
 import { type CommonOptions, createRunner } from './runner.ts';
@@ -64,7 +65,11 @@ function createProgram(): Command {
     .description('Packs, runs and moves applications made of appliances, as one unit, with their data.')
     .version(readVersion(), '-V, --version', 'print the version')
     .option('--json', 'write JSON for programs')
-    .option('--home <dir>', 'keep the state there (default: $SHEAF_HOME, else $XDG_DATA_HOME/sheaf)')
+    .option(
+      '--home <dir>',
+      'keep the state there (default: $SHEAF_HOME, else $XDG_DATA_HOME/sheaf)',
+      takeFolder,
+    )
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [verb]', 'show the help of a verb')
     .configureHelp({ showGlobalOptions: true })

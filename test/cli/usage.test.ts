@@ -19,6 +19,7 @@ const wrongLines: readonly { readonly args: readonly string[]; readonly says: Re
   { args: ['up', '.', '--as', 'a', '--expose', 'e.w=127.0.0.1:70000'], says: /address:port/ },
   { args: ['exec', 'guestbook', 'web.1'], says: /missing required argument 'command'/ },
   { args: ['exec', 'guestbook', 'web.1', 'ls', '-l'], says: /unknown option '-l'/ },
+  { args: ['status', '--home', ''], says: /Give a folder/ },
   { args: ['pool', 'lst'], says: /unknown command 'lst'\n.*Did you mean list/ },
 ];
 
