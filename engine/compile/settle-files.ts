@@ -3,6 +3,7 @@ import type { Digest } from '../digest.ts';
 import type { Appliance } from '../model/appliance.ts';
 import type { ImageSource, TemplateFile } from '../model/blueprint.ts';
 import type { Finding, FindingSink, JsonPath } from '../model/finding.ts';
+import { memberOf, membersOf } from '../model/members.ts';
 import { type Attachment, attachmentKey } from '../model/source.ts';
 import type { ProblemCode } from '../problem-table.ts';
 import { type Described, spotAt, wasRemoved } from './described.ts';
@@ -16,8 +17,15 @@ export type TemplateFinding = {
   readonly hint?: string;
 };
 
+/** What templates of an appliance may name. */
+export type TemplateNames = {
+  readonly properties: readonly string[];
+  readonly terminals: readonly string[];
+  readonly volumes: readonly string[];
+};
+
 /** Checks a template's text without rendering it. */
-export type TemplateCheck = (text: string) => readonly TemplateFinding[];
+export type TemplateCheck = (text: string, declared: TemplateNames) => readonly TemplateFinding[];
 
 /** The files and the image of an appliance, and the texts that they name. */
 export type SettledFiles = {
@@ -37,6 +45,7 @@ export function settleFiles(
   const files: TemplateFile[] = [];
   const templates: SettledFiles['templates'][number][] = [];
   const checked = new Set<string>();
+  const names = namesIn(described);
   for (const [index, { template: source, ...file }] of described.model.files.entries()) {
     if (wasRemoved(described, ['files', index])) continue;
     const found = attached(described, 'text', source, ['files', index, 'template'], sink);
@@ -45,9 +54,15 @@ export function settleFiles(
     if (checked.has(source)) continue;
     checked.add(source);
     templates.push({ digest: found.digest, text: found.text, source });
-    for (const finding of checkTemplate(found.text)) sink(located(described, source, finding));
+    for (const finding of checkTemplate(found.text, names)) sink(located(described, source, finding));
   }
   return { files, templates, ...settleImage(described, sink) };
+}
+
+/** Takes the names as written, since what is wrong with a declaration does not make its name unknown. */
+function namesIn({ description }: Described): TemplateNames {
+  const keys = (key: string) => membersOf(memberOf(description.value, key)).map(([name]) => name);
+  return { properties: keys('properties'), terminals: keys('terminals'), volumes: keys('volumes') };
 }
 
 function settleImage(
