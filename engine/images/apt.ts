@@ -4,6 +4,7 @@ import { runCommand } from '../command.ts';
 import { EngineError } from '../errors.ts';
 import { nearestName } from '../formats/nearest-name.ts';
 import { parseRelease, readSourcesFiles, selectSources } from './apt-sources.ts';
+import { orImageFailed } from './image-failure.ts';
 import { runInNamespace } from './namespace.ts';
 
 /** An apt of our own: the machine's mirrors and keys, but lists, archives and state in folders that we name. */
@@ -93,7 +94,7 @@ export async function fetchLists(apt: Apt, signal: AbortSignal): Promise<void> {
   const lists = await readdir(apt.lists);
   if (!lists.some((name) => /_Packages(\.|$)/.test(name)))
     throw new EngineError('IMAGE_FAILED', `no package list could be fetched: ${lastLines(stderr)}`, {
-      hint: 'Check the network and the apt sources of this machine (apt-get update).',
+      hint: 'Check the network and the apt sources of this machine.',
     });
 }
 
@@ -110,17 +111,9 @@ export async function fetchPackages(
   try {
     await fetchWith(apt, ['install', '--download-only', ...packages], signal);
   } catch (error) {
-    if (!(error instanceof EngineError) || error.code !== 'TOOL_FAILED') throw error;
-    const missing = /^E: (?:Unable to locate package|Package '?)\s*([a-z0-9][a-z0-9.+-]*)/m.exec(
-      error.message,
-    )?.[1];
-    if (missing === undefined) {
-      throw new EngineError('IMAGE_FAILED', `the packages cannot be fetched: ${error.message}`, {
-        hint: 'Check the network and the apt sources of this machine (apt-get update).',
-        details: { packages },
-        cause: error,
-      });
-    }
+    const text = error instanceof EngineError && error.code === 'IMAGE_FAILED' ? error.message : '';
+    const missing = /E: (?:Unable to locate package |Package ')([a-z0-9][a-z0-9.+-]*)/.exec(text)?.[1];
+    if (missing === undefined) throw error;
     const nearest = nearestName(missing, await similarNames(apt, missing, signal));
     throw new EngineError('IMAGE_FAILED', `there is no package ${missing}`, {
       hint: nearest === undefined ? 'Check the name of the package.' : `Did you mean ${nearest}?`,
@@ -152,18 +145,31 @@ async function fetchWith(
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  return await runCommand('flock', [apt.lock, 'apt-get', ...args], {
-    signal,
-    timeoutMs: fetchTimeoutMs,
-    environment: { APT_CONFIG: apt.config },
-  });
+  try {
+    return await runInNamespace('flock', [apt.lock, 'apt-get', ...args], {
+      hasNetwork: true,
+      signal,
+      timeoutMs: fetchTimeoutMs,
+      environment: { APT_CONFIG: apt.config },
+    });
+  } catch (error) {
+    throw orImageFailed(
+      error,
+      `apt-get ${args[0]}`,
+      'Check the network and the apt sources of this machine.',
+    );
+  }
 }
 
 async function readSettings(signal: AbortSignal): Promise<readonly string[]> {
   const { stdout } = await runCommand('apt-config', ['dump'], { signal });
-  return stdout
-    .split('\n')
-    .filter((line) => /^Acquire::(http|https|ftp|Retries|Check-|ForceIPv|Proxy)/i.test(line));
+  return [
+    ...stdout
+      .split('\n')
+      .filter((line) => /^Acquire::(http|https|Retries|Check-|ForceIPv|Proxy)/i.test(line)),
+    'Dir::Etc::Netrc "/etc/apt/auth.conf";',
+    'Dir::Etc::NetrcParts "/etc/apt/auth.conf.d";',
+  ];
 }
 
 /** Names that begin as the wrong one does; there are sixty thousand, too many to compare with each. */

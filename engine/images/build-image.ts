@@ -11,6 +11,7 @@ import { openProcessFolder } from '../process-folder.ts';
 import { fetchLists, fetchPackages, inRootScript, installPackages, openApt } from './apt.ts';
 import { type BaseLayer, buildBase, findBase } from './base-layer.ts';
 import type { BuildContext } from './context.ts';
+import { orImageFailed } from './image-failure.ts';
 import { storeImage } from './image-manifest.ts';
 import { storeLayer } from './layer-blob.ts';
 import { type LoadedImage, loadImage } from './load-image.ts';
@@ -189,7 +190,11 @@ async function sharedBase(
   return await base;
 }
 
-async function findImage(request: ImageRequest, context: BuildContext): Promise<LoadedImage | undefined> {
+/** Gives the image of an appliance when it is stored whole; builds nothing. */
+export async function findImage(
+  request: ImageRequest,
+  context: Pick<BuildContext, 'blobs' | 'refs'>,
+): Promise<LoadedImage | undefined> {
   const base = await findBase(request.image.suite, context);
   const digest = base && context.refs.get(refOf(request, base));
   if (digest === undefined) return undefined;
@@ -206,7 +211,15 @@ async function findImage(request: ImageRequest, context: BuildContext): Promise<
 async function runSetup(script: string, root: string, folder: string, signal: AbortSignal): Promise<void> {
   const file = join(folder, 'setup');
   await writeFile(file, script, { mode: 0o700 });
-  await runInNamespace('sh', [inRootScript, root, 'setup', file], { hasNetwork: false, signal, timeoutMs });
+  try {
+    await runInNamespace('sh', [inRootScript, root, 'setup', file], { hasNetwork: false, signal, timeoutMs });
+  } catch (error) {
+    throw orImageFailed(
+      error,
+      'the set-up script',
+      'Correct the script; it runs as root, without a network.',
+    );
+  }
 }
 
 function refOf({ name, version, image, setup }: ImageRequest, base: BaseLayer): string {
@@ -246,10 +259,12 @@ function explained(error: unknown, subject: string, folder: string, signal: Abor
         cause: error,
       },
     );
-  if (error instanceof EngineError && error.code === 'TOOL_FAILED')
+  if (error instanceof EngineError && error.code === 'IMAGE_FAILED')
     return new EngineError('IMAGE_FAILED', `the image of ${subject} could not be built: ${error.message}`, {
+      hint: error.hint ?? 'Correct the image.',
       details: error.details,
       cause: error,
     });
-  return orDiskFull(error, folder);
+  const failure = orImageFailed(error, `building the image of ${subject}`, 'Look at what the program said.');
+  return orDiskFull(failure, folder);
 }

@@ -5,7 +5,7 @@ import { imageTime } from './tree.ts';
 /** How {@link runInNamespace} runs a program: as commands run, and whether the network of this machine is there. */
 export type NamespaceOptions = CommandOptions & { readonly hasNetwork: boolean };
 
-// what would otherwise differ from machine to machine; proxies come from apt's own configuration
+// what would otherwise differ from machine to machine
 const environment: Readonly<Record<string, string>> = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
@@ -15,6 +15,11 @@ const environment: Readonly<Record<string, string>> = {
   DEBCONF_NONINTERACTIVE_SEEN: 'true',
   SOURCE_DATE_EPOCH: String(imageTime),
 };
+
+// of the caller's own environment only the ways to the network stay
+const enter = `umask 022
+exec env --ignore-environment \${http_proxy:+"http_proxy=$http_proxy"} \${https_proxy:+"https_proxy=$https_proxy"} \
+  \${no_proxy:+"no_proxy=$no_proxy"} "$@"`;
 
 /**
  * Runs a program as root in mount, process, IPC and host-name namespaces of its own, with a settled environment.
@@ -35,8 +40,8 @@ export async function runInNamespace(
       [
         ...['--mount', '--pid', '--ipc', '--uts', '--fork', '--kill-child'],
         ...(options.hasNetwork ? [] : ['--net']),
-        ...['sh', '-c', 'umask 022; exec "$@"', 'sh'],
-        ...['env', '--ignore-environment', ...variables.map(([name, value]) => `${name}=${value}`)],
+        ...['sh', '-c', enter, 'sh'],
+        ...variables.map(([name, value]) => `${name}=${value}`),
         ...[tool, ...args],
       ],
       options,
