@@ -20,13 +20,13 @@ export function rejectionOf(server: Server, held: Resources, demand: Resources):
   const lacks = (kind: keyof Resources): boolean => held[kind] + demand[kind] > capacity[kind];
   const free = (kind: keyof Resources): number => Math.max(0, capacity[kind] - held[kind]);
   if (lacks('memoryBytes')) {
-    return `needs ${formatSize(demand.memoryBytes)} of memory, has ${formatSize(free('memoryBytes'))}`;
+    return `it needs ${formatSize(demand.memoryBytes)} of memory and ${formatSize(free('memoryBytes'))} are free`;
   }
   if (lacks('diskBytes')) {
-    return `needs ${formatSize(demand.diskBytes)} of disk, has ${formatSize(free('diskBytes'))}`;
+    return `it needs ${formatSize(demand.diskBytes)} of disk and ${formatSize(free('diskBytes'))} are free`;
   }
   if (lacks('cpuMillicores')) {
-    return `needs ${formatCores(demand.cpuMillicores)}, has ${formatCores(free('cpuMillicores'))} to share`;
+    return `it needs ${formatCores(demand.cpuMillicores)} and ${formatCores(free('cpuMillicores'))} are free`;
   }
   return undefined;
 }

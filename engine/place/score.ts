@@ -6,7 +6,7 @@ import { capacityOf } from './feasible.ts';
  *
  * Filling servers up keeps whole ones free for large instances.
  *
- * @returns a number from 0 to 1, of the fuller of memory and cores
+ * @returns a number from 0 to 1
  * @source best fit v3 score (Google, cited in Nomad's ScoreFitBinPack), rescaled
  */
 export function fitScore(server: Server, held: Resources, demand: Resources): number {
