@@ -27,7 +27,7 @@ try {
         default => http_response_code(405) && print('Only GET and POST.'),
     };
 } catch (PDOException | RuntimeException $problem) {
-    error_log($problem->getMessage());
+    error_log(strtr($problem->getMessage(), "\n", ' '));
     http_response_code(503);
     header('Retry-After: 5');
     echo 'The guest book cannot be read at the moment.';
