@@ -41,6 +41,8 @@ export function changeOf(
     return 'replace';
   }
   const works = found.kind === 'instance' || found.works;
+  // a volume works when its disk is there; finished once and gone now, its data is lost
+  if (desired.kind === 'volume' && !works && found.fingerprint !== null) return 'create';
   const isAdrift = isNetworkNew && (desired.kind === 'policy' || desired.kind === 'endpoint');
   return isAsWanted && isKnown && works && !isAdrift ? undefined : 'update';
 }

@@ -4,6 +4,7 @@ import { diff } from '../plan/diff.ts';
 import { stateBefore } from '../plan/state-before.ts';
 import type { RunContext } from './context.ts';
 import { execute } from './execute.ts';
+import { warnOfLostVolumes } from './lost-volumes.ts';
 import { runOperation } from './operation.ts';
 import { deploymentMissing, identityOf } from './status.ts';
 
@@ -42,12 +43,8 @@ export async function rollBack(
         observation: await driver.observe(identity, signal),
         mayDelete: (volume) => madeVolumes.has(volume),
       });
+      warnOfLostVolumes(context, plan);
       await planned(plan);
-      for (const step of plan.steps) {
-        if (step.kind !== 'volume' || step.change !== 'create' || step.desired?.kind !== 'data') continue;
-        const message = `the volume ${step.key} was deleted before; it comes back empty`;
-        context.report({ type: 'warning', code: 'NOTE', message });
-      }
       await execute(context, {
         lease,
         operation: operation.id,

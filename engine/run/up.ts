@@ -9,6 +9,7 @@ import { diff } from '../plan/diff.ts';
 import type { RunContext } from './context.ts';
 import { decideUp, type PoolView, type UpRequest } from './decide-up.ts';
 import { execute } from './execute.ts';
+import { warnOfLostVolumes } from './lost-volumes.ts';
 import { runOperation } from './operation.ts';
 import { newestVersions, secretChanges } from './secret-values.ts';
 import { settle } from './settle.ts';
@@ -65,6 +66,7 @@ export async function up(
         observation: await driver.observe(identity, signal),
         mayDelete: () => false,
       });
+      warnOfLostVolumes(context, plan);
       await planned(plan);
       const work = { lease, operation: operation.id, deployment: identity };
       await execute(context, { ...work, plan, onFailure: 'stop' });

@@ -28,12 +28,16 @@ function conditionOf(
   return { condition: 'running', healthy: instance.state.health ? true : null, message: '' };
 }
 
-function missingFor(instance: Instance, instances: ReadonlyMap<string, Instance>): string | undefined {
-  return instance.state.waits.find(({ peers }) => !peers.some((peer) => isUp(peer.name, instances)))
-    ?.terminal;
-}
-
-function isUp(name: string, instances: ReadonlyMap<string, Instance>): boolean {
-  const instance = instances.get(name);
-  return instance?.isOn === true && missingFor(instance, instances) === undefined;
+function missingFor(
+  instance: Instance,
+  instances: ReadonlyMap<string, Instance>,
+  waiting: readonly string[] = [],
+): string | undefined {
+  const isUp = (name: string): boolean => {
+    const peer = instances.get(name);
+    // those that wait for each other wait for ever
+    if (!peer?.isOn || waiting.includes(name)) return false;
+    return missingFor(peer, instances, [...waiting, instance.key]) === undefined;
+  };
+  return instance.state.waits.find(({ peers }) => !peers.some((peer) => isUp(peer.name)))?.terminal;
 }
