@@ -27,8 +27,8 @@ export async function storeLayer(
   signal: AbortSignal,
 ): Promise<StoredLayer> {
   const hash = createHash('sha256');
-  const gzip = createGzip({ level: gzipLevel, chunkSize: 2 ** 18 });
-  const packed = new PassThrough({ highWaterMark: 2 ** 20 });
+  const gzip = createGzip({ level: gzipLevel });
+  const packed = new PassThrough();
   const counted = async function* (tar: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of tar) {
       hash.update(chunk);

@@ -114,7 +114,7 @@ const blank = { uid: 0, gid: 0, mtime: imageTime, size: 0, target: '', attribute
 
 /** Opens the file only when its turn comes: a tree has more files than a process may hold open. */
 async function* readContent(path: string): AsyncGenerator<Uint8Array> {
-  yield* createReadStream(path, { flags: 'r', highWaterMark: 2 ** 18 });
+  yield* createReadStream(path);
 }
 
 function isFolder(tree: Tree, path: string): boolean {

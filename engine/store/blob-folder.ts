@@ -124,7 +124,7 @@ async function* single(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 async function* verified(path: string, digest: Digest): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 18 })) {
+    for await (const chunk of createReadStream(path)) {
       hash.update(chunk);
       yield chunk;
     }
