@@ -50,7 +50,7 @@ export function changedNames(before: Lock | null, after: Lock): readonly string[
   return [...changed].sort();
 }
 
-/** Writes a lock as the text of `sheaf.lock`: JSON with one entry on each line, so that changes read as a diff. */
+/** Writes a lock as the text of `sheaf.lock`: indented JSON, so that changes read as a diff. */
 export function lockText(lock: Lock): string {
   return `${JSON.stringify(lock, null, 2)}\n`;
 }
