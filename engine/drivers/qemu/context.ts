@@ -12,7 +12,7 @@ export type DriverContext = {
   readonly drafts: string;
   readonly blobs: Blobs;
   /** The kit that was built last; undefined while there is none. */
-  readonly kit: () => Digest | undefined;
+  readonly kit: () => Promise<Digest | undefined>;
   /** Bounds work that keeps a whole processor busy. */
   readonly heavy: LimitFunction;
   /** Lets one change of packet rules follow another. */

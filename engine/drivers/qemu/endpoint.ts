@@ -117,7 +117,7 @@ async function moved(identity: ProcessIdentity, deployment: string): Promise<boo
 
 async function kitOf(context: DriverContext, deployment: string): Promise<Digest> {
   const [image] = await listRecords(context.layout, deployment, 'image');
-  const kit = image?.state.kit ?? context.kit();
+  const kit = image?.state.kit ?? (await context.kit());
   if (kit !== undefined) return kit;
   throw new EngineError('IMAGE_MISSING', 'the guest kit is not built', {
     hint: 'Run `sheaf build` to make it.',

@@ -1,5 +1,5 @@
-import { readdir, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { canonicalJson, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import type { GuestFile } from '../../model/guest-file.ts';
@@ -7,11 +7,12 @@ import type { InstanceState } from '../../model/step.ts';
 import type { ProcessIdentity } from '../../process-identity.ts';
 import { seedOf } from '../../render/seed.ts';
 import { appliedFiles, applyFiles, rememberFiles } from './apply.ts';
+import { consoleParts, consolePath } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { ensureDisk, ensureProgram } from './disks.ts';
-import { errorCode, makeFolder, removeEmptyFolders } from './files.ts';
+import { makeFolder, removeEmptyFolders } from './files.ts';
 import { endLog, startMachine } from './launch.ts';
-import { objectPath, type RuntimeFiles, runtimeFiles } from './layout.ts';
+import { type RuntimeFiles, runtimeFiles } from './layout.ts';
 import { machineDigest, machineOf, readKit } from './machine.ts';
 import { guestMark, namespacePath } from './marks.ts';
 import { ensureTap, openTap, removeTap } from './namespace.ts';
@@ -70,7 +71,7 @@ export async function removeInstance(
   await removeTap(deployment, instance, signal);
   await rm(files.folder, { recursive: true, force: true });
   await removeEmptyFolders(dirname(files.folder), dirname(layout.runtime));
-  const log = consolePath(context, deployment, instance);
+  const log = consolePath(context.layout, deployment, instance);
   await endLog(log);
   for (const part of await consoleParts(log)) await rm(part, { force: true });
   await removeRecord(layout, deployment, 'instance', instance);
@@ -83,25 +84,6 @@ export function findMachines(deployment: string, instance: string): readonly Pro
     const at = args.indexOf('-name');
     return at >= 0 && args[at + 1] === mark && args[at + 2] === '-uuid';
   });
-}
-
-/** Gives the file of an instance's console; older parts have `.1`, `.2` … appended. */
-export function consolePath(context: DriverContext, deployment: string, instance: string): string {
-  return objectPath(context.layout, deployment, 'instance', instance, '.console');
-}
-
-/** Lists the parts of a console that are there, oldest first. */
-export async function consoleParts(path: string): Promise<readonly string[]> {
-  try {
-    const suffix = (name: string): number => Number(name.slice(basename(path).length + 1));
-    return (await readdir(dirname(path)))
-      .filter((name) => name === basename(path) || name.startsWith(`${basename(path)}.`))
-      .toSorted((a, b) => suffix(b) - suffix(a))
-      .map((name) => join(dirname(path), name));
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 /** Tells whether two identities are of the same process. */
@@ -176,7 +158,7 @@ async function start(
     files,
   });
   const attendant = await ensureProgram(context, kit.attendant, 'attendant');
-  const log = { attendant, file: consolePath(context, deployment, instance) };
+  const log = { attendant, file: consolePath(context.layout, deployment, instance) };
   try {
     return await startMachine(machine, { namespace: namespacePath(deployment), log, signal });
   } catch (error) {

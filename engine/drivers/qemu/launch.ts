@@ -1,10 +1,11 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { chmod, open, stat } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { missingTool, toolPath } from '../../command.ts';
 import { EngineError } from '../../errors.ts';
 import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { plainText } from './channel.ts';
+import { fileSize, lastLines } from './console.ts';
 import { errorCode } from './files.ts';
 import { machineState } from './monitor.ts';
 import { endProcess, findProcesses, waitForEnd } from './processes.ts';
@@ -57,9 +58,11 @@ export async function startMachine(machine: Machine, launch: Launch): Promise<Pr
   if (guest.failure() === 'ENOENT') throw missingTool(enter[0] ?? 'qemu-system-x86_64');
   const said = (await fileSize(file)) === loggedBefore ? '' : await lastLines(file, 3);
   if (/failed to execute qemu-system-x86_64/.test(said)) throw missingTool('qemu-system-x86_64');
+  // QEMU repeats the option that it cannot follow, which may fill all the room for its reason
+  const reason = plainText(said.replaceAll(/-\w+ \{.*?\}: /g, ''));
   throw new EngineError(
     'INSTANCE_FAILED',
-    `its virtual machine ended at once: ${said === '' ? 'it said nothing' : said}`,
+    `its virtual machine ended at once: ${reason || 'no reason given'}`,
   );
 }
 
@@ -67,31 +70,6 @@ export async function startMachine(machine: Machine, launch: Launch): Promise<Pr
 export async function endLog(file: string): Promise<void> {
   for (const attendant of findProcesses((args) => args[1] === 'log' && args[3] === file))
     if (!(await waitForEnd(attendant, 2000))) await endProcess(attendant, 500);
-}
-
-/** Gives the last lines of a console, safe to show. */
-export async function lastLines(file: string, count: number): Promise<string> {
-  const windowBytes = 4096;
-  try {
-    const handle = await open(file, 'r');
-    try {
-      const { size } = await handle.stat();
-      const buffer = Buffer.alloc(Math.min(size, windowBytes));
-      await handle.read(buffer, 0, buffer.length, size - buffer.length);
-      const lines = buffer.toString('utf8').split(/[\r\n]+/);
-      return plainText(
-        lines
-          .filter((line) => line.trim() !== '')
-          .slice(-count)
-          .join(' / '),
-      );
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return '';
-    throw error;
-  }
 }
 
 /** A program that was started to outlive us. */
@@ -141,13 +119,4 @@ async function untilRunning(
     await delay(25); // the monitor's socket appears when QEMU gets to it
   }
   return false;
-}
-
-async function fileSize(path: string): Promise<number> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return 0;
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
 import { watch } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { consoleParts } from './console.ts';
 import { errorCode } from './files.ts';
-import { consoleParts } from './instance.ts';
 
 const chunkBytes = 64 * 2 ** 10;
 const lookAgainMs = 500;

@@ -2,11 +2,12 @@ import pLimit from 'p-limit';
 import { EngineError } from '../../errors.ts';
 import type { Observation, Observed, ObservedInstance } from '../../model/observation.ts';
 import { currentBoot } from '../../process-identity.ts';
+import { plainText } from './channel.ts';
+import { consolePath, lastLines } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { exists, hasDisk } from './disks.ts';
 import { works } from './endpoint.ts';
-import { consolePath, findMachines, isSame } from './instance.ts';
-import { lastLines } from './launch.ts';
+import { findMachines, isSame } from './instance.ts';
 import { runtimeFiles } from './layout.ts';
 import { namespacePath } from './marks.ts';
 import { machineState } from './monitor.ts';
@@ -114,7 +115,7 @@ async function afterTheEnd(
     return { condition: 'stopped', healthy: null, message: 'it was not started' };
   if (record.process.bootId !== currentBoot())
     return { condition: 'stopped', healthy: null, message: 'its server was restarted' };
-  const last = await lastLines(consolePath(context, deployment, record.key), 2);
+  const last = plainText(await lastLines(consolePath(context.layout, deployment, record.key), 2));
   // what the kernel says last when the machine was switched off from inside
   if (/reboot: Power down$/.test(last))
     return { condition: 'stopped', healthy: null, message: 'it was switched off' };

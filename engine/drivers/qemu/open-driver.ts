@@ -9,10 +9,11 @@ import type { Step } from '../../model/step.ts';
 import { openProcessFolder } from '../../process-folder.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, StepContext } from '../driver.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
+import { consolePath } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { execute } from './exec.ts';
 import { makeFolder } from './files.ts';
-import { consolePath, findMachines } from './instance.ts';
+import { findMachines } from './instance.ts';
 import { isolationRefusal } from './isolation.ts';
 import { layoutOf, runtimeFiles } from './layout.ts';
 import { readConsole } from './logs.ts';
@@ -32,7 +33,7 @@ export type QemuDriverOptions = {
   readonly runtime: string;
   readonly blobs: Blobs;
   /** The kit with which KVM is tried before any instance names one; undefined while none is built. */
-  readonly kit: () => Digest | undefined;
+  readonly kit: () => Promise<Digest | undefined>;
 };
 
 /** Opens the driver that runs instances as virtual machines on this machine, without any daemon. */
@@ -83,7 +84,7 @@ class QemuDriver implements Driver {
       runs: 'vm',
       isolates: isolationReason === undefined,
       ...(isolationReason !== undefined && { isolationReason }),
-      accelerator: await this.#context.accelerator(this.#context.kit(), signal),
+      accelerator: await this.#context.accelerator(await this.#context.kit(), signal),
       overhead,
     };
   }
@@ -112,7 +113,7 @@ class QemuDriver implements Driver {
   ): AsyncGenerator<Uint8Array> {
     await this.#requireInstance(deployment, instance);
     const isOver = (): boolean => findMachines(deployment.id, instance).length === 0;
-    yield* readConsole(consolePath(this.#context, deployment.id, instance), { ...options, isOver });
+    yield* readConsole(consolePath(this.#context.layout, deployment.id, instance), { ...options, isOver });
   }
 
   async #requireInstance(deployment: DeploymentIdentity, instance: string): Promise<void> {

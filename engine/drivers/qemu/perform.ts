@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { EngineError } from '../../errors.ts';
 import type { Step } from '../../model/step.ts';
 import type { StepContext } from '../driver.ts';
 import type { DriverContext } from './context.ts';
@@ -20,6 +21,8 @@ type Remove = Extract<Step, { action: 'remove' }>;
  * removed object's record goes last, so a kill in between leaves a record that asks to be worked on.
  */
 export async function performStep(context: DriverContext, step: Step, work: StepContext): Promise<void> {
+  if (work.signal.aborted)
+    throw new EngineError('OPERATION_INTERRUPTED', `${step.kind} ${step.key}: stopped on request`);
   if (step.action === 'ensure') await ensure(context, step, work);
   else await remove(context, step, work);
 }

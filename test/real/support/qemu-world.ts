@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
 import type { Digest } from '../../../engine/digest.ts';
 import type { DeploymentIdentity, Driver, StepContext } from '../../../engine/drivers/driver.ts';
@@ -10,6 +12,8 @@ import type { Blobs } from '../../../engine/model/blob.ts';
 import type { Desired, ObjectKind, Step } from '../../../engine/model/step.ts';
 import { openBlobs } from '../../../engine/store/blob-folder.ts';
 
+const cache = fileURLToPath(new URL('../../../.cache', import.meta.url));
+
 /** A qemu driver in folders of its own, which are empty again when the test ends. */
 export type QemuWorld = {
   readonly driver: Driver;
@@ -17,6 +21,15 @@ export type QemuWorld = {
   readonly home: string;
   readonly runtime: string;
 };
+
+/** Chooses a loopback port that nobody uses now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
 
 /** Opens a driver for one test. @param stored - blobs to use in the place of an empty folder's */
 export async function openQemuWorld(
@@ -29,7 +42,13 @@ export async function openQemuWorld(
     stored.blobs ?? (await openBlobs(join(root, 'blobs'), { temporary: join(root, 'unfinished') }));
   const home = join(root, 'home');
   const runtime = join(root, 'run');
-  const driver = await openQemuDriver({ pool: 'local', home, runtime, blobs, kit: () => stored.kit });
+  // whether KVM works takes a while to find out where it does not, and no test changes it
+  const finding = join(home, 'accelerator.json');
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  await mkdir(cache, { recursive: true });
+  await copyFile(join(cache, 'accelerator.json'), finding).catch(() => undefined);
+  t.teardown(() => copyFile(finding, join(cache, 'accelerator.json')).catch(() => undefined));
+  const driver = await openQemuDriver({ pool: 'local', home, runtime, blobs, kit: async () => stored.kit });
   return { driver, blobs, home, runtime };
 }
 

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { writeTar } from '../../../engine/formats/tar.ts';
 import type { Blobs, Descriptor } from '../../../engine/model/blob.ts';
 
-/** Stores an image layer that holds one page and accounts for root, and nothing that could run: programs come from the kit. */
+/** Stores an image layer that holds one page, an account for root, and a few names of the kit's busybox: nothing of its own runs. */
 export async function storeTinyLayer(blobs: Blobs, page: string): Promise<Descriptor> {
   const common = { uid: 0, gid: 0, mtime: 0, target: '', attributes: {} };
   const file = (path: string, text: string) => ({
@@ -24,6 +24,15 @@ export async function storeTinyLayer(blobs: Blobs, page: string): Promise<Descri
     folder('etc/'),
     file('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n'),
     file('etc/group', 'root:x:0:\n'),
+    folder('bin/'),
+    ...['sh', 'cat', 'echo', 'httpd'].map((name) => ({
+      ...common,
+      path: `bin/${name}`,
+      type: 'symlink' as const,
+      mode: 0o777,
+      size: 0,
+      target: '/run/sheaf/bin/busybox',
+    })),
     folder('srv/'),
     file('srv/index.html', page),
   ]);

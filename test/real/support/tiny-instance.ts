@@ -74,8 +74,5 @@ export function filesOf(
   more: readonly GuestFile[] = [],
 ): readonly GuestFile[] {
   const spec = guestSpecOf(state, deployment, generation);
-  return [
-    { path: '/etc/sheaf/instance.json', content: `${JSON.stringify(spec)}\n`, mode: '0600' },
-    ...more,
-  ];
+  return [{ path: '/etc/sheaf/instance.json', content: `${JSON.stringify(spec)}\n`, mode: '0600' }, ...more];
 }

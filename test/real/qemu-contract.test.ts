@@ -1,0 +1,42 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { openQemuDriver } from '../../engine/drivers/qemu/open-driver.ts';
+import { guestSpecOf } from '../../engine/render/guest-spec.ts';
+import { contract } from '../contracts/driver.ts';
+import { testKit } from './support/kit.ts';
+import { freePort } from './support/qemu-world.ts';
+import { storeTinyLayer } from './support/tiny-image.ts';
+import { busyboxService } from './support/tiny-instance.ts';
+
+contract(test, async () => {
+  const root = await mkdtemp(join(tmpdir(), 'sheaf-'));
+  const { blobs, digest: kit } = await testKit();
+  const layer = await storeTinyLayer(blobs, 'contract');
+  const driver = await openQemuDriver({
+    pool: 'local',
+    home: join(root, 'home'),
+    runtime: join(root, 'run'),
+    blobs,
+    kit: async () => kit,
+  });
+  return {
+    driver,
+    image: { appliance: 'box', kit, layers: [layer] },
+    instance: {
+      services: [busyboxService('web', 'httpd', '-f', '-p', '80', '-h', '/srv')],
+      cpuMillicores: 100,
+      memoryBytes: 16 * 2 ** 20,
+    },
+    server: 'local',
+    network: '10.83.7',
+    port: await freePort(),
+    files: (state, deployment, generation, files) => {
+      const spec = JSON.stringify(guestSpecOf(state, deployment.id, generation));
+      return [{ path: '/etc/sheaf/instance.json', content: spec, mode: '0600' }, ...files];
+    },
+    startTimeoutMs: 120_000,
+    close: () => rm(root, { recursive: true }),
+  };
+});
