@@ -81,6 +81,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
 
 /** Waits until the console's folder changes; looks again after a while anyway, for the end of the machine changes no file. */
 async function somethingNew(path: string, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, lookAgainMs);
   signal.addEventListener('abort', () => resolve(), { once: true });

@@ -1,0 +1,75 @@
+import test from 'ava';
+import { type Machine, qemuArguments } from '../../../engine/drivers/qemu/qemu-arguments.ts';
+
+const machine: Machine = {
+  mark: 'guest=sheaf-k3v9-web.1',
+  uuid: '00000000-0000-8000-a000-000000000000',
+  accelerator: 'tcg',
+  cpus: 2,
+  memoryMebibytes: 144,
+  kernel: '/blobs/kernel',
+  initramfs: '/blobs/initramfs',
+  disks: [
+    { serial: 'layer0', file: '/disks/a,b.squashfs', format: 'raw', isReadOnly: true },
+    { serial: 'vol-data', file: '/volumes/data.qcow2', format: 'qcow2', isReadOnly: false },
+  ],
+  network: { tap: 'v-0123456789ab', mac: '02:00:00:00:00:01' },
+  sockets: { qmp: '/run/a,b/qmp.sock', control: '/run/control.sock', exec: ['/run/exec.1.sock'] },
+  user: 1_900_000_001,
+};
+
+test('a machine becomes a command line on which nothing is left to defaults', (t) => {
+  const lines = qemuArguments(machine)
+    .join('\n')
+    .replaceAll(/\n(?!-)/g, ' ');
+
+  t.is(`${lines}\n`, expected);
+});
+
+test('a machine without a network has no network device', (t) => {
+  const { network: _, ...alone } = machine;
+
+  t.notRegex(qemuArguments(alone).join(' '), /net/);
+});
+
+test('KVM gives the guest the processor of its host', (t) => {
+  const args = qemuArguments({ ...machine, accelerator: 'kvm' });
+
+  t.is(args[args.indexOf('-accel') + 1], 'kvm');
+  t.is(args[args.indexOf('-cpu') + 1], 'host');
+});
+
+const expected = `-name guest=sheaf-k3v9-web.1,debug-threads=on
+-uuid 00000000-0000-8000-a000-000000000000
+-nodefaults
+-no-user-config
+-no-reboot
+-display none
+-machine q35,usb=off,vmport=off,sata=off,smbus=off,graphics=off
+-accel tcg,thread=multi,tb-size=128
+-cpu max
+-smp 2
+-m 144M
+-rtc base=utc
+-sandbox on,obsolete=deny,spawn=deny,resourcecontrol=deny
+-runas 1900000001:1900000001
+-kernel /blobs/kernel
+-initrd /blobs/initramfs
+-append console=ttyS0 quiet panic=-1
+-chardev stdio,id=console,signal=off
+-serial chardev:console
+-chardev socket,id=monitor,server=on,wait=off,path=/run/a,,b/qmp.sock
+-mon chardev=monitor,mode=control
+-device {"driver":"virtio-rng-pci"}
+-device {"driver":"virtio-serial-pci","id":"ports","max_ports":8}
+-chardev socket,id=control,server=on,wait=off,path=/run/control.sock
+-device {"driver":"virtserialport","bus":"ports.0","chardev":"control","name":"org.sheaf.control"}
+-chardev socket,id=exec1,server=on,wait=off,path=/run/exec.1.sock
+-device {"driver":"virtserialport","bus":"ports.0","chardev":"exec1","name":"org.sheaf.exec.1"}
+-blockdev {"driver":"raw","node-name":"layer0","read-only":true,"file":{"driver":"file","filename":"/disks/a,b.squashfs"}}
+-device {"driver":"virtio-blk-pci","drive":"layer0","serial":"layer0"}
+-blockdev {"driver":"qcow2","node-name":"vol-data","read-only":false,"discard":"unmap","detect-zeroes":"unmap","file":{"driver":"file","filename":"/volumes/data.qcow2","discard":"unmap"}}
+-device {"driver":"virtio-blk-pci","drive":"vol-data","serial":"vol-data"}
+-netdev tap,id=net0,ifname=v-0123456789ab,script=no,downscript=no,vhost=off
+-device {"driver":"virtio-net-pci","netdev":"net0","mac":"02:00:00:00:00:01","romfile":""}
+`;
