@@ -1,19 +1,14 @@
-import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Cells, memoryCells } from '../../engine/drivers/memory/cells.ts';
-import { openMemoryDriver } from '../../engine/drivers/memory/open-driver.ts';
-import { type Thing, World } from '../../engine/drivers/memory/world.ts';
-import type { Store } from '../../engine/model/store.ts';
+import type { Thing } from '../../engine/drivers/memory/world.ts';
 import type { RunContext } from '../../engine/run/context.ts';
 import { down } from '../../engine/run/down.ts';
 import { rollBack } from '../../engine/run/roll-back.ts';
 import { up } from '../../engine/run/up.ts';
-import { openStore } from '../../engine/store/store.ts';
 import { guestbook, sampleClosure } from '../sample/blueprint.ts';
-import { sampleContext, scratchFolder, upRequest } from '../sample/context.ts';
-import { mortal } from '../sample/mortal.ts';
+import { upRequest } from '../sample/context.ts';
+import { type House, newHouse } from './house.ts';
+import { liveIn } from './life.ts';
 
-type House = { readonly home: string; readonly store: Store; readonly cells: Cells; readonly world: World };
 type Act = (context: RunContext) => Promise<unknown>;
 
 const before = guestbook({ replicas: 2 });
@@ -25,35 +20,6 @@ const goDown =
   (context) =>
     down(context, { owner: 'default', name: 'shop', data });
 const undo: Act = (context) => rollBack(context, { owner: 'default', name: 'shop' });
-
-function house(): House {
-  const home = scratchFolder();
-  const cells = memoryCells();
-  return { home, store: openStore(join(home, 'state.db')), cells, world: new World(cells) };
-}
-
-let lives = 0;
-
-/** Lives one life of the program in a house. @returns whether it was killed, and its moments */
-async function live(house: House, act: Act, lastMoment = Number.POSITIVE_INFINITY) {
-  const pid = ++lives;
-  const { store, driver, death, moments } = mortal(
-    house.store,
-    (interfere) => openMemoryDriver({ cells: house.cells, interfere }),
-    lastMoment,
-  );
-  const { context } = sampleContext({
-    home: house.home,
-    store,
-    driver,
-    holder: { pid, startTicks: 1, bootId: 'boot' },
-    // whoever lived before has died: a killed process is known to be dead at once
-    isAlive: (holder) => holder.pid === pid,
-    limits: { parallelSteps: 3, settleTimeoutMs: 2000, settlePauseMs: 1 },
-  });
-  const end = await Promise.race([act(context).then(() => 'done'), death.then(() => 'killed')]);
-  return { wasKilled: end === 'killed', moments };
-}
 
 /** Writes all that exists and is recorded, but what differs from life to life. */
 async function picture(house: House): Promise<string> {
@@ -93,32 +59,32 @@ async function matrix(
   const expected = await pictureAfter(parts.likeAfter);
   const nothingToDo = [await pictureAfter(parts.given), await pictureAfter([...parts.given, parts.act])];
   for (let moment = 1; ; moment++) {
-    const one = house();
-    for (const act of parts.given) await live(one, act);
-    const { wasKilled, moments } = await live(one, parts.act, moment);
+    const one = newHouse();
+    for (const act of parts.given) await liveIn(one, act);
+    const { wasKilled, moments } = await liveIn(one, parts.act, moment);
     const where = `killed at moment ${moment}, ${moments.at(-1)}`;
     if (!wasKilled) {
       t.true(moment > 20, 'a life has that many moments');
-      one.store.close();
+      one.leave();
       return;
     }
     if (await hasRerun(one, parts.rerun)) t.is(await picture(one), expected, where);
     else t.true(nothingToDo.includes(await picture(one)), where);
-    one.store.close();
+    one.leave();
   }
 }
 
 async function pictureAfter(acts: readonly Act[]): Promise<string> {
-  const one = house();
-  for (const act of acts) await live(one, act);
+  const one = newHouse();
+  for (const act of acts) await liveIn(one, act);
   const seen = await picture(one);
-  one.store.close();
+  one.leave();
   return seen;
 }
 
 async function hasRerun(house: House, act: Act): Promise<boolean> {
   try {
-    await live(house, act);
+    await liveIn(house, act);
     return true;
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : error;

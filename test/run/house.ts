@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cells, memoryCells } from '../../engine/drivers/memory/cells.ts';
 import { type MemoryDriverOptions, openMemoryDriver } from '../../engine/drivers/memory/open-driver.ts';
@@ -15,6 +16,8 @@ export type House = {
   readonly world: World;
   /** Makes a context with a driver of its own. */
   readonly enter: (driver?: Omit<MemoryDriverOptions, 'cells'>, parts?: Partial<RunContext>) => Life;
+  /** Takes the home folder away. */
+  readonly leave: () => void;
 };
 
 /** Makes a house where nobody was yet. */
@@ -27,6 +30,10 @@ export function newHouse(): House {
     cells,
     store,
     world: new World(cells),
+    leave: () => {
+      store.close();
+      rmSync(home, { recursive: true, force: true });
+    },
     enter: (options = {}, parts = {}) =>
       sampleContext({ home, store, driver: openMemoryDriver({ ...options, cells }), ...parts }),
   };

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canonicalJson } from '../../engine/digest.ts';
@@ -11,9 +11,18 @@ import type { RunContext } from '../../engine/run/context.ts';
 import type { UpRequest } from '../../engine/run/decide-up.ts';
 import { openSecretBox } from '../../engine/store/secrets.ts';
 
-/** Makes a folder of its own for a test. */
+/** Makes a folder of its own for a test, in memory where the system has such a place; it goes with the process. */
 export function scratchFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'sheaf-test-'));
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sheaf-test-'));
+  if (folders.length === 0) process.on('exit', removeFolders);
+  folders.push(folder);
+  return folder;
+}
+
+const folders: string[] = [];
+
+function removeFolders(): void {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 }
 
 /** Asks for a blueprint to be up as `shop`. */
