@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline';
 import { checkTemplate } from './check-template.ts';
 import { renderTemplate } from './nunjucks.ts';
-import type { RenderAnswer, RenderQuestion } from './renderer.ts';
+import type { RenderAnswer, RenderQuestion } from './render-process.ts';
 
-// The child process of `openRenderer`: one question a line on standard input, one answer a line on standard output.
+// The process that render-process.ts starts: one question a line on standard input, one answer a line on standard output.
 // It starts without an environment and without leave to touch files, programs or threads, and ends with its input.
 
 answer({ ready: true });

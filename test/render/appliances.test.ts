@@ -1,0 +1,72 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { openRenderer } from '../../engine/render/renderer.ts';
+import { checkout, filesOf, problemsOf, type SampleDeployment, sampleDeployment } from './instances.ts';
+
+const renderer = openRenderer({ timeMs: 30_000 });
+test.after.always(() => renderer.close());
+
+for (const folder of ['appliances', 'applications'])
+  for (const name of readdirSync(join(checkout, folder)))
+    test(`${folder}/${name} has no problems`, async (t) => {
+      t.deepEqual(await problemsOf(`${folder}/${name}`), []);
+    });
+
+async function fileOf(sample: SampleDeployment, instance: string, path: string): Promise<string> {
+  const state = sample.instances.get(instance);
+  const files = state ? await filesOf(state, sample, renderer) : [];
+  return files.find((file) => file.path === path)?.content ?? '';
+}
+
+test('every file of every instance of the guest book is rendered', async (t) => {
+  const sample = await sampleDeployment('applications/guestbook');
+
+  t.deepEqual([...sample.instances.keys()].sort(), ['db.1', 'edge.1', 'lb.1', 'web.1', 'web.2']);
+  for (const state of sample.instances.values()) {
+    const files = await filesOf(state, sample, renderer);
+    t.is(files.length, state.files.length + 1);
+    for (const { content } of files) t.notRegex(content, /undefined|\[object|NaN/);
+  }
+});
+
+test('the load balancer is told each replica and its address', async (t) => {
+  const sample = await sampleDeployment('applications/guestbook');
+  const [one, two] = ['web.1', 'web.2'].map((name) => sample.instances.get(name)?.address);
+
+  const config = await fileOf(sample, 'lb.1', '/etc/haproxy/haproxy.cfg');
+
+  t.true(config.endsWith(`  server web.1 ${one}:80\n  server web.2 ${two}:80\n`));
+});
+
+test('the application finds its settings as JSON, whatever its password is', async (t) => {
+  const sample = await sampleDeployment('applications/guestbook');
+
+  const settings = JSON.parse(await fileOf(sample, 'web.2', '/etc/app.json'));
+
+  t.deepEqual(settings, {
+    title: 'Guest book',
+    instance: 'web.2',
+    application: 'guestbook',
+    version: '1.0.0',
+    db: { host: 'db', port: 5432, name: 'guestbook', user: 'guestbook', password: `pass'word"\\` },
+  });
+});
+
+test('the database lets in the web servers and nobody else', async (t) => {
+  const sample = await sampleDeployment('applications/guestbook');
+  const [one, two] = ['web.1', 'web.2'].map((name) => sample.instances.get(name)?.address);
+
+  const rules = await fileOf(sample, 'db.1', '/etc/postgresql/pg_hba.conf');
+
+  t.is(
+    rules,
+    [
+      'local all postgres peer',
+      'local all health scram-sha-256',
+      `host "guestbook" "guestbook" ${one}/32 scram-sha-256`,
+      `host "guestbook" "guestbook" ${two}/32 scram-sha-256`,
+      '',
+    ].join('\n'),
+  );
+});
