@@ -8,7 +8,7 @@ import type { DecisionBasis, DeploymentRecord, DeploymentSpec } from '../model/s
 import { place } from '../place/place.ts';
 import { placementRefusal } from '../place/refusal.ts';
 import { allocate, externalName, type Listening } from '../plan/allocate.ts';
-import { volumeKey } from '../plan/desired.ts';
+import { volumeKey } from '../plan/deployment-view.ts';
 import { formatSize } from '../units.ts';
 import { heldElsewhere } from './held.ts';
 

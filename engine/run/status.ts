@@ -5,7 +5,7 @@ import type { Observation, ObservedInstance } from '../model/observation.ts';
 import type { DeploymentState, DeploymentStatus, DeploymentSummary } from '../model/status.ts';
 import type { DeploymentRecord, JournaledOperation, Recorded } from '../model/store.ts';
 import { externalName } from '../plan/allocate.ts';
-import { endpointUrl } from '../plan/desired.ts';
+import { endpointUrl } from '../plan/endpoint-url.ts';
 import type { RunContext } from './context.ts';
 import { isWell } from './settle.ts';
 

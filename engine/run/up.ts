@@ -1,10 +1,11 @@
 import { EngineError } from '../errors.ts';
+import type { Closure } from '../model/closure.ts';
 import type { Observation } from '../model/observation.ts';
 import type { Capabilities } from '../model/pool.ts';
 import type { DeploymentStatus, PlanReport } from '../model/status.ts';
 import type { Change, Desired, InstanceState, Plan } from '../model/step.ts';
 import type { DecisionBasis } from '../model/store.ts';
-import { type Closure, desired } from '../plan/desired.ts';
+import { desired } from '../plan/desired.ts';
 import { diff } from '../plan/diff.ts';
 import type { RunContext } from './context.ts';
 import { decideUp, type PoolView, type UpRequest } from './decide-up.ts';

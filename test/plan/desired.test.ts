@@ -2,7 +2,9 @@ import test from 'ava';
 import type { Blueprint } from '../../engine/model/blueprint.ts';
 import type { InstanceState } from '../../engine/model/step.ts';
 import { allocate } from '../../engine/plan/allocate.ts';
-import { type DesiredRequest, desired, endpointUrl } from '../../engine/plan/desired.ts';
+import type { DesiredRequest } from '../../engine/plan/deployment-view.ts';
+import { desired } from '../../engine/plan/desired.ts';
+import { endpointUrl } from '../../engine/plan/endpoint-url.ts';
 import { guestbook, sampleAppliance, sampleClosure, sampleWire } from '../sample/blueprint.ts';
 
 function request(blueprint: Blueprint): DesiredRequest {

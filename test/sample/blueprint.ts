@@ -7,7 +7,7 @@ import type {
   BlueprintWire,
   Volume,
 } from '../../engine/model/blueprint.ts';
-import type { Closure } from '../../engine/plan/desired.ts';
+import type { Closure } from '../../engine/model/closure.ts';
 
 const mebibyte = 2 ** 20;
 
