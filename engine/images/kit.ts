@@ -38,23 +38,19 @@ const mediaTypes = {
 /**
  * Builds the guest kit out of its Go sources and Debian's kernel and busybox, or finds the one built before.
  *
- * Equal sources, packages and compilers give equal bytes. A kit that is stored costs neither work nor network; when
- * apt cannot tell which kernel is current, the kit that these sources last gave is taken.
+ * Equal sources, packages and compilers give equal bytes. A kit that is stored costs neither work nor network, and
+ * stays what it is when Debian brings a newer kernel: a new kit restarts every instance, so it comes when it is asked for.
  *
  * @throws EngineError IMAGE_FAILED when apt knows no kernel and no kit is stored; TOOL_MISSING, TOOL_FAILED, DISK_FULL
  */
 export async function buildKit(request: KitRequest): Promise<NamedKit> {
   const { blobs, refs, report, signal } = request;
-  const sources = await digestSources(request.sources);
-  const latest = `kit/latest/${sources}`;
-  const packages = await findKitPackages(signal);
-  const name =
-    packages === undefined ? latest : `kit/${digestOf(canonicalJson({ recipe, sources, packages }))}`;
-  const stored = await findKit(name, blobs, refs);
+  const stored = await findKit(request.sources, request);
   if (stored !== undefined) {
     report({ type: 'build', subject: 'kit', state: 'cached', message: stored.kit.version });
     return stored;
   }
+  const packages = await findKitPackages(signal);
   if (packages === undefined) {
     throw new EngineError(
       'IMAGE_FAILED',
@@ -69,8 +65,7 @@ export async function buildKit(request: KitRequest): Promise<NamedKit> {
   try {
     const kit = await makeKit(request, packages, work);
     const digest = await blobs.write(canonicalJson(kit));
-    refs.set(name, digest);
-    refs.set(latest, digest);
+    refs.set(await refOf(request.sources), digest);
     report({ type: 'build', subject: 'kit', state: 'done', message: kit.version });
     return { digest, kit };
   } finally {
@@ -84,8 +79,12 @@ export async function readKit(digest: Digest, blobs: Blobs): Promise<NamedKit> {
   return { digest, kit };
 }
 
-async function findKit(name: string, blobs: Blobs, refs: Refs): Promise<NamedKit | undefined> {
-  const digest = refs.get(name);
+/** Gives the kit that was built of these sources, when it is stored whole; builds nothing. */
+export async function findKit(
+  sources: string,
+  { blobs, refs }: Pick<KitRequest, 'blobs' | 'refs'>,
+): Promise<NamedKit | undefined> {
+  const digest = refs.get(await refOf(sources));
   if (digest === undefined || !(await blobs.has(digest))) return undefined;
   const named = await readKit(digest, blobs);
   const { kernel, initramfs, modules, supervisor, attendant } = named.kit;
@@ -171,6 +170,10 @@ async function storeBytes(blobs: Blobs, mediaType: string, content: Uint8Array):
 
 async function storeFile(blobs: Blobs, mediaType: string, path: string): Promise<Descriptor> {
   return { mediaType, ...(await blobs.writeStream(createReadStream(path))) };
+}
+
+async function refOf(sources: string): Promise<string> {
+  return `kit/${digestOf(canonicalJson({ recipe, sources: await digestSources(sources) }))}`;
 }
 
 /** Gives one digest for everything that the Go compiler reads: names and bytes of all sources but the tests. */

@@ -27,6 +27,8 @@ export async function openSession(path: string, limitMs = 60_000): Promise<Sessi
   await once(socket, 'connect');
   const nonce = `n${process.pid}-${count++}`;
   const waiting = new Map<string, (message: Message) => void>();
+  socket.setMaxListeners(0);
+  socket.on('error', () => undefined); // what waits for an answer learns of it from the end of the socket
   const synchronised = new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`no answer on ${path}`)), limitMs);
     socket.once('close', () => reject(new Error(`${path} was closed`)));

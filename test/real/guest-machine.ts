@@ -1,8 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
-import { chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { runCommand } from '../../engine/command.ts';
+import { kernelCommandLine } from '../../engine/model/kit.ts';
 
 /** What {@link startMachine} boots: host paths of the kit's parts, and the guest's own. */
 export type MachineRequest = {
@@ -15,6 +17,7 @@ export type MachineRequest = {
   readonly volumes?: Readonly<Record<string, string>>;
   readonly seed?: string;
   readonly memoryMiB?: number;
+  readonly append?: string;
 };
 
 /** A virtual machine that runs. */
@@ -27,7 +30,7 @@ export type Machine = {
 };
 
 /** The guest ports of the kit, in the order of their sockets. */
-const ports = ['control', 'exec.1', 'exec.2', 'exec.3', 'exec.4'] as const;
+const ports = ['control', 'exec.1', 'exec.2', 'exec.3', 'exec.4'];
 
 /** Starts QEMU as a driver would, without any network. */
 export async function startMachine(request: MachineRequest): Promise<Machine> {
@@ -59,7 +62,14 @@ export async function startMachine(request: MachineRequest): Promise<Machine> {
         '1',
       ],
       ...['-m', String(request.memoryMiB ?? 160)],
-      ...['-kernel', request.kernel, '-initrd', request.initramfs, '-append', 'console=ttyS0 quiet'],
+      ...[
+        '-kernel',
+        request.kernel,
+        '-initrd',
+        request.initramfs,
+        '-append',
+        request.append ?? kernelCommandLine,
+      ],
       ...['-chardev', `file,id=console,path=${log}`, '-serial', 'chardev:console'],
       ...['-device', 'virtio-rng-pci', '-device', 'virtio-serial-pci'],
       ...ports.flatMap((port, index) => [
@@ -75,6 +85,7 @@ export async function startMachine(request: MachineRequest): Promise<Machine> {
   );
   child.stderr?.pipe(createWriteStream(join(request.folder, 'qemu.log')));
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  await untilPresent(socket('exec.4'), child);
   return { process: child, socket, console: () => readFile(log, 'utf8'), ended };
 }
 
@@ -118,4 +129,16 @@ export async function makeSeed(
   const iso = join(folder, 'seed.iso');
   await runCommand('genisoimage', ['-quiet', '-o', iso, '-V', 'cidata', '-J', '-r', source]);
   return iso;
+}
+
+/** QEMU makes its sockets in the order of its arguments, before it runs the machine. */
+async function untilPresent(path: string, process: ChildProcess): Promise<void> {
+  while (process.exitCode === null) {
+    try {
+      return await access(path);
+    } catch {
+      await delay(10);
+    }
+  }
+  throw new Error('QEMU ended at once; see its log');
 }

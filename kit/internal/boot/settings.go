@@ -15,6 +15,8 @@ import (
 var settings = []struct{ path, value string }{
 	{"/proc/sys/net/ipv6/conf/all/disable_ipv6", "1"}, // wires are IPv4; nothing may pass beside them
 	{"/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"},
+	// A machine is one instance: a port below 1024 says nothing about who serves it. Container engines do the same.
+	{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
 	{"/proc/sys/kernel/modprobe", "/run/sheaf/bin/modprobe"},
 	{"/proc/sys/kernel/panic", "1"},
 	{"/proc/sys/kernel/printk", "4"}, // the console is the instance's log, and slow
