@@ -13,20 +13,19 @@ export function capacityOf(server: Server): Resources {
  * Tells why a server cannot take a demand; undefined when it can.
  *
  * @param held - what the server holds already, this deployment's earlier choices included
+ * @returns what follows the server's name in a sentence: `has 256 MiB of memory free and 512 MiB are needed`
  */
 export function rejectionOf(server: Server, held: Resources, demand: Resources): string | undefined {
-  if (!server.isOpen) return server.reason ?? 'it is closed';
+  if (!server.isOpen) return `takes nothing new: ${server.reason ?? 'it is closed'}`;
   const capacity = capacityOf(server);
-  const lacks = (kind: keyof Resources): boolean => held[kind] + demand[kind] > capacity[kind];
-  const free = (kind: keyof Resources): number => Math.max(0, capacity[kind] - held[kind]);
-  if (lacks('memoryBytes')) {
-    return `it needs ${formatSize(demand.memoryBytes)} of memory and ${formatSize(free('memoryBytes'))} are free`;
-  }
-  if (lacks('diskBytes')) {
-    return `it needs ${formatSize(demand.diskBytes)} of disk and ${formatSize(free('diskBytes'))} are free`;
-  }
-  if (lacks('cpuMillicores')) {
-    return `it needs ${formatCores(demand.cpuMillicores)} and ${formatCores(free('cpuMillicores'))} are free`;
+  const units: readonly (readonly [keyof Resources, string, (amount: number) => string])[] = [
+    ['memoryBytes', 'of memory', formatSize],
+    ['diskBytes', 'of disk', formatSize],
+    ['cpuMillicores', 'of processor time', formatCores],
+  ];
+  for (const [kind, of, format] of units) {
+    const free = Math.max(0, capacity[kind] - held[kind]);
+    if (demand[kind] > free) return `has ${format(free)} ${of} free and ${format(demand[kind])} are needed`;
   }
   return undefined;
 }

@@ -84,9 +84,9 @@ function stay(board: Board, instance: InstanceName, overhead: Resources, name: s
   // a closed server takes nothing new, and what runs there goes on
   const reason = server
     ? rejectionOf({ ...server, isOpen: true }, board.held(server), demand)
-    : 'it is no longer in the pool';
+    : 'is no longer in the pool';
   if (!server || reason !== undefined) {
-    const why = reason === undefined ? '' : hasData(instance) ? `${reason}; the data is there` : reason;
+    const why = reason === undefined ? '' : hasData(instance) ? `${reason}, and the data is there` : reason;
     return { instance: instance.name, server: null, rejected: [{ server: name, reason: why }] };
   }
   const score = fitScore(server, board.held(server), demand);

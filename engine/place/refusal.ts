@@ -10,10 +10,15 @@ export function placementRefusal(entries: readonly PlacementEntry[]): EngineErro
   const refused = entries.filter((entry) => entry.server === null);
   const first = refused[0];
   if (!first) return undefined;
-  const reasons = first.rejected.map(({ server, reason }) => `${server}: ${reason}`).join('; ');
-  const others = refused.length === 1 ? '' : ` (and ${refused.length - 1} more instances)`;
-  return new EngineError('PLACEMENT_IMPOSSIBLE', `${first.instance} has no server${others}: ${reasons}`, {
-    hint: 'Lower its resources, stop another deployment, or add a server.',
-    details: { refused },
-  });
+  const shown = first.rejected.slice(0, 5).map(({ server, reason }) => `${server} ${reason}`);
+  if (first.rejected.length > 5) shown.push(`and ${first.rejected.length - 5} more servers`);
+  const others = refused.length === 1 ? '' : `, and ${refused.length - 1} more do not either`;
+  return new EngineError(
+    'PLACEMENT_IMPOSSIBLE',
+    `${first.instance} fits on no server${others}: ${shown.join('; ')}`,
+    {
+      hint: 'Lower its resources, stop another deployment, or add a server.',
+      details: { refused },
+    },
+  );
 }

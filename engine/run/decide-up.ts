@@ -4,7 +4,7 @@ import type { ListenAddress } from '../model/allocation.ts';
 import type { Blueprint } from '../model/blueprint.ts';
 import type { Pool, Resources, Server } from '../model/pool.ts';
 import type { PlacementEntry } from '../model/status.ts';
-import type { DecisionBasis, DeploymentRecord, DeploymentSpec } from '../model/store.ts';
+import type { DecisionBasis, DeploymentRecord, DeploymentSpec, Recorded } from '../model/store.ts';
 import { place } from '../place/place.ts';
 import { placementRefusal } from '../place/refusal.ts';
 import { allocate, externalName, type Listening } from '../plan/allocate.ts';
@@ -59,7 +59,7 @@ export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolVie
     blueprint: request.blueprint,
     servers: heldElsewhere(view.servers, neighbours, inventory, view.overhead),
     overhead: view.overhead,
-    previous: new Map(Object.entries(current?.spec.placement ?? {})),
+    previous: previousServers(current, inventory),
   });
   const refusal = placementRefusal(placement);
   if (refusal) throw refusal;
@@ -148,6 +148,18 @@ function checkShrinking({ current, unfinished }: DecisionBasis, blueprint: Bluep
       );
     }
   }
+}
+
+// a volume that a removed replica left behind says where the replica has to be when it comes back
+function previousServers(
+  current: DeploymentRecord | undefined,
+  inventory: readonly Recorded[],
+): ReadonlyMap<string, string> {
+  const volumes = inventory.flatMap((one) => (one.kind === 'volume' ? [one] : []));
+  return new Map([
+    ...volumes.map(({ key, state }) => [key.slice(0, key.lastIndexOf('/')), state.server] as const),
+    ...Object.entries(current?.spec.placement ?? {}),
+  ]);
 }
 
 function listeningOf({ spec }: DeploymentRecord): readonly Listening[] {

@@ -77,7 +77,7 @@ test('an instance whose server has gone moves, and one with data is refused', (t
   t.deepEqual(entries[0], {
     instance: 'db.1',
     server: null,
-    rejected: [{ server: 'gone', reason: 'it is no longer in the pool; the data is there' }],
+    rejected: [{ server: 'gone', reason: 'is no longer in the pool, and the data is there' }],
   });
   t.like(entries[3], { instance: 'lb.1', server: 'a' });
 });
@@ -100,8 +100,9 @@ test('a refusal names what every server lacks', (t) => {
   t.is(error?.code, 'PLACEMENT_IMPOSSIBLE');
   t.is(
     error?.message,
-    'big.1 has no server: a: it needs 544 MiB of memory and 256 MiB are free; b: it needs 512 GiB of disk and 0 B are free; ' +
-      'c: it is drained; d: it needs 0.1 cores and 0 cores are free',
+    'big.1 fits on no server: a has 256 MiB of memory free and 544 MiB are needed; ' +
+      'b has 0 B of disk free and 512 GiB are needed; c takes nothing new: it is drained; ' +
+      'd has 0 cores of processor time free and 0.1 cores are needed',
   );
 });
 

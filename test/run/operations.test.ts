@@ -6,7 +6,7 @@ import { down } from '../../engine/run/down.ts';
 import { rollBack } from '../../engine/run/roll-back.ts';
 import { status } from '../../engine/run/status.ts';
 import { up } from '../../engine/run/up.ts';
-import { guestbook, sampleClosure } from '../sample/blueprint.ts';
+import { guestbook, sampleAppliance, sampleClosure, sampleVolume } from '../sample/blueprint.ts';
 import { upRequest } from '../sample/context.ts';
 import { newHouse, thingsIn } from './house.ts';
 
@@ -90,6 +90,46 @@ test('what a pool has no room for is refused, and nothing is reserved', async (t
     (await house.store.deployments()).map((one) => one.name),
     ['first'],
   );
+});
+
+test('a replica that comes back finds the volume that it left, on the same server', async (t) => {
+  const house = newHouse();
+  const server = {
+    capacity: { cpuMillicores: 64_000, memoryBytes: 2 ** 40, diskBytes: 2 ** 44 },
+    used: { cpuMillicores: 0, memoryBytes: 0, diskBytes: 0 },
+    labels: {},
+    isOpen: true,
+  };
+  const full = { ...server, used: { ...server.used, memoryBytes: 2 ** 39 } };
+  const of = (replicas: number) => {
+    const store = sampleAppliance('store', {
+      terminals: [],
+      replicas,
+      volumes: [sampleVolume({ perReplica: true })],
+    });
+    return { ...blueprint, appliances: [store], wires: [], externals: [], secrets: [] };
+  };
+  const bring = async (replicas: number, servers: readonly (typeof server & { name: string })[]) => {
+    const { context } = house.enter({ servers });
+    await up(context, upRequest(of(replicas)), async () => sampleClosure(of(replicas)));
+    return (await house.world.things()).filter((thing) => thing.kind === 'volume');
+  };
+
+  const before = await bring(3, [
+    { ...server, name: 'a' },
+    { ...server, name: 'b' },
+  ]);
+  await bring(1, [
+    { ...server, name: 'a' },
+    { ...server, name: 'b' },
+  ]);
+  const after = await bring(3, [
+    { ...server, name: 'a' },
+    { ...full, name: 'b' },
+  ]);
+
+  t.is(before.length, 3);
+  t.deepEqual(after, before);
 });
 
 test('a pool that cannot enforce the wires runs nothing', async (t) => {
