@@ -86,6 +86,13 @@ export function parseDuration(text: string): Quantity {
   return { value };
 }
 
+/** Writes milliseconds in the largest unit that divides them: `90 s`, `2 h`. */
+export function formatDuration(milliseconds: number): string {
+  const unit =
+    (['d', 'h', 'min', 's'] as const).find((name) => milliseconds % (durationUnits[name] ?? 1) === 0) ?? 'ms';
+  return milliseconds === 0 ? '0 s' : `${milliseconds / (durationUnits[unit] ?? 1)} ${unit}`;
+}
+
 /** Writes bytes in the largest unit that keeps the number at least 1, with at most one decimal: `1.5 GiB`. */
 export function formatSize(bytes: number): string {
   const unit = (['TiB', 'GiB', 'MiB', 'KiB'] as const).find((name) => bytes >= (sizeUnits[name] ?? 1)) ?? 'B';

@@ -81,7 +81,7 @@ function checkTerminals(described: Described<Appliance>, report: Report): void {
       report(
         'PORT_UNFIT',
         [...path, 'port', 'property'],
-        `${property.name} is a ${property.type}, and a port is an integer`,
+        `${property.name} is of type ${property.type}, and a port is an integer`,
         `Declare ${property.name} as {type: integer, min: 1, max: 65535}.`,
       );
     }

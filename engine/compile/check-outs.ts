@@ -4,7 +4,7 @@ import type { Terminal } from '../model/terminal.ts';
 import { lookUpTerminal } from './boundary.ts';
 import { type Connections, endName } from './connect-wires.ts';
 import { isAssembly } from './described.ts';
-import { type Scope, type Tree, useSpot } from './tree.ts';
+import { type Part, type Scope, type Tree, useSpot } from './tree.ts';
 
 // Only a few neighbours are worth looking at for a hint.
 const maxNeighbours = 50;
@@ -36,7 +36,7 @@ export function checkOuts(
         code: 'WIRE_MISSING',
         at: useSpot(member),
         message: `the out ${label} has no wire, and is not optional`,
-        hint: hintFor(member.scope, label, terminal, protocols),
+        hint: hintFor(member, label, terminal, protocols),
       });
     }
   }
@@ -57,8 +57,14 @@ function outsOnBoundaries(tree: Tree): ReadonlyMap<string, { readonly scope: Sco
   return shown;
 }
 
-function hintFor(scope: Scope, label: string, out: Terminal, protocols: ProtocolTable): string {
+function hintFor(
+  { scope, use: own }: Part['parent'],
+  label: string,
+  out: Terminal,
+  protocols: ProtocolTable,
+): string {
   for (const [use, member] of [...scope.members].slice(0, maxNeighbours)) {
+    if (use === own.name) continue;
     const names =
       member.described.model.kind === 'application' ? [] : [...member.described.model.terminals.keys()];
     for (const name of names) {

@@ -95,7 +95,7 @@ function chooseDescription(
         code: 'VERSION_UNSATISFIABLE',
         at,
         message: `no version of ${name} is in ${uses.slice(name.length + 1)}`,
-        hint: `There is ${resolution.versions.slice(0, 5).join(', ')}.`,
+        hint: `The newest versions are ${resolution.versions.slice(0, 5).join(', ')}.`,
       });
       return undefined;
     case 'unreadable':
@@ -141,7 +141,7 @@ function isNestable(
     });
     return false;
   }
-  if (ancestors.length >= maxDepth) {
+  if (ancestors.length > maxDepth) {
     sink({
       code: 'NESTING_TOO_DEEP',
       at,

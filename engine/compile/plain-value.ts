@@ -2,7 +2,7 @@ import { nearestName } from '../formats/nearest-name.ts';
 import { compilePattern, type Pattern } from '../formats/pattern.ts';
 import type { Property, PropertyType } from '../model/property.ts';
 import type { PlainValue } from '../model/value.ts';
-import { formatSize, parseDuration, parseSize } from '../units.ts';
+import { formatDuration, formatSize, parseDuration, parseSize } from '../units.ts';
 
 /** A settled value, or why there is none; a secret's value never stands in the message. */
 export type PlainOutcome =
@@ -112,7 +112,7 @@ function unmatched(property: Property, expression: string, value: PlainValue, pa
 function show(property: Property, value: PlainValue): string {
   if (property.type === 'secret') return 'secret';
   if (property.type === 'size') return formatSize(Number(value));
-  if (property.type === 'duration') return `${Number(value)} ms`;
+  if (property.type === 'duration') return formatDuration(Number(value));
   const text = JSON.stringify(value);
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -73,8 +73,11 @@ export function settleProperties(
       sink({
         code: 'SOURCE_TYPE_UNLIKE',
         at,
-        message: `${label} is a ${property.type}, but the ${word} ${name} is a ${source.type}`,
-        hint: `Declare the ${word} ${name} as {type: ${property.type}}, or feed ${label} from another.`,
+        message: `${label} is of type ${property.type}, but the ${word} ${name} is of type ${source.type}`,
+        hint:
+          source.type === 'secret'
+            ? 'A secret feeds secrets only, since everything else may be shown.'
+            : `Declare the ${word} ${name} as {type: ${property.type}}, or feed ${label} from another.`,
       });
       return undefined;
     }

@@ -15,13 +15,20 @@ export function nearestName(word: string, names: Iterable<string>): string | und
     count += 1;
     if (count > 10_000) break;
     if (Math.abs(name.length - word.length) > limit) continue;
-    const step = name.toLowerCase() === word.toLowerCase() ? 0 : distance(word, name);
+    const step = stepsBetween(word, name);
     if (step < bestDistance) {
       best = name;
       bestDistance = step;
     }
   }
   return best;
+}
+
+/** Levenshtein's distance, but letters out of order count once: they are the commonest mistake of all. */
+function stepsBetween(word: string, name: string): number {
+  if (name.toLowerCase() === word.toLowerCase()) return 0;
+  const isShuffled = name.length === word.length && [...name].sort().join('') === [...word].sort().join('');
+  return isShuffled ? 1 : distance(word, name);
 }
 
 /** Writes the hint for an unknown name: the nearest one, else the names that exist when they are few. */

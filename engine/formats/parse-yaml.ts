@@ -135,6 +135,8 @@ function broken(text: string, fault: YamlFault): ParsedYaml {
 
 function hintFor(reason: string): string | undefined {
   if (/ tag\b/.test(reason)) return 'Remove the tag; descriptions have none.';
+  if (reason.includes('alias'))
+    return 'An alias (*) names an anchor (&) that stands before it; put a text in quotes.';
   if (/indentation|end of the stream|separator/.test(reason)) {
     return 'Look for a tab, an unclosed bracket or quote, or a line that is not indented like its neighbours.';
   }

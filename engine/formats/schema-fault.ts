@@ -49,13 +49,10 @@ export function faultOf(error: ValidationError): SchemaFault | undefined {
     case 'required':
     case 'dependentRequired':
       return missingKey(error, path);
-    case 'type':
-      return valueFault(
-        'TYPE_WRONG',
-        error,
-        path,
-        `${subjectOf(path)} is ${describe(error.data)}, not ${expected(error)}`,
-      );
+    case 'type': {
+      const message = `${subjectOf(path)} is ${describe(error.data)}, not ${expected(error)}`;
+      return valueFault('TYPE_WRONG', error, path, message, hintOf(error) ?? typeHint(error));
+    }
     case 'enum':
     case 'const':
       return choiceFault(error, path);
@@ -107,7 +104,8 @@ function valueFault(
 function nameFault(error: ValidationError, path: JsonPath): SchemaFault | undefined {
   if (error.keyword === 'propertyNames') return undefined;
   const message = `${quote(error.propertyName)} cannot be a name here`;
-  return { ...valueFault('NAME_UNFIT', error, path, message), part: 'key' };
+  const hint = error.keyword === 'not' ? 'This name is reserved; choose another.' : hintOf(error);
+  return { ...valueFault('NAME_UNFIT', error, path, message, hint), part: 'key' };
 }
 
 function unknownKey(error: ValidationError, path: JsonPath): SchemaFault {
@@ -136,7 +134,7 @@ function choiceFault(error: ValidationError, path: JsonPath): SchemaFault {
   const allowed = (
     error.keyword === 'const' ? [error.params['allowedValue']] : error.params['allowedValues']
   ) as unknown[];
-  const message = `${subjectOf(path)} is ${describe(error.data)}, not ${allowed.map(String).join(', ')}`;
+  const message = `${subjectOf(path)} is ${describe(error.data)}, not ${allowed.length > 1 ? 'one of ' : ''}${allowed.map(String).join(', ')}`;
   const meant = typeof error.data === 'string' ? nearestName(error.data, allowed.map(String)) : undefined;
   return valueFault(
     'VALUE_UNFIT',
@@ -194,7 +192,8 @@ function limitMessage(error: ValidationError, path: JsonPath): string {
 
 /** Names what a path leads to: its last key, or the place in a list and the list's name. */
 function subjectOf(path: JsonPath): string {
-  const last = String(path.at(-1) ?? 'the description');
+  if (path.length === 0) return 'the description';
+  const last = String(path.at(-1));
   const before = path.at(-2);
   return /^\d+$/.test(last) && before !== undefined
     ? `entry ${Number(last) + 1} of "${before}"`
@@ -205,6 +204,22 @@ function expected(error: ValidationError): string {
   const types = [error.schema].flat().map((type) => typeNames[String(type)] ?? String(type));
   const last = types.pop() ?? 'what is expected';
   return types.length === 0 ? last : `${types.join(', ')} or ${last}`;
+}
+
+/** What to do about a wrong type where the schema has nothing better to say. */
+function typeHint(error: ValidationError): string {
+  switch ([error.schema].flat().at(-1)) {
+    case 'object':
+      return 'Write keys with values, one on each line.';
+    case 'array':
+      return 'Write a list: one entry on each line, after a hyphen.';
+    case 'boolean':
+      return 'Write true or false, without quotes.';
+    case 'string':
+      return 'Write text, in quotes when YAML would take it for something else.';
+    default:
+      return 'Write a number, without quotes.';
+  }
 }
 
 const typeNames: Readonly<Record<string, string>> = {

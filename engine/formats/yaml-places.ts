@@ -98,7 +98,8 @@ function enter(frame: Frame, event: YamlEvent, text: string): Node | undefined {
   frame.index += 1;
   if (child !== undefined) {
     child.keyOffset = frame.key?.offset ?? offset;
-    child.valueOffset = offset;
+    // An empty value stands nowhere, so its key, or what holds it, stands for it.
+    child.valueOffset = offset >= 0 ? offset : (frame.key?.offset ?? frame.node.valueOffset);
   }
   frame.key = undefined;
   return child;

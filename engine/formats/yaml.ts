@@ -55,15 +55,15 @@ export function scalarText(text: string, event: ScalarEvent): string {
   return getScalarValue(text, event);
 }
 
-/** Gives where an event's node begins, its anchor, tag and quote included; 0 for a document or an end. */
+/** Gives where an event's node begins, its anchor, tag and quote included; -1 when nothing is written for it. */
 export function eventOffset(event: YamlEvent): number {
-  if (event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP) return 0;
+  if (event.type === EVENT_ID.DOCUMENT || event.type === EVENT_ID.POP) return -1;
   if (event.type === EVENT_ID.ALIAS) return event.anchorStart - 1;
   const isQuoted = event.type === EVENT_ID.SCALAR && (event.style === 2 || event.style === 3);
   const start = event.type === EVENT_ID.SCALAR ? event.valueStart - (isQuoted ? 1 : 0) : event.start;
   const anchor = event.anchorStart < 0 ? start : event.anchorStart - 1;
   const tag = event.tagStart < 0 ? start : event.tagStart;
-  return Math.max(0, Math.min(start, anchor, tag));
+  return Math.min(start, anchor, tag);
 }
 
 function caught<T>(act: () => T): YamlOutcome<T> {

@@ -40,7 +40,7 @@ export function renderSvg(view: GraphView): string {
     ],
     arrows,
     boxWidth,
-    gapX: 104,
+    gapX: 116,
     gapY: 26,
   });
   const at = (name: string): Point => layout.boxes.get(name) ?? { x: 0, y: 0 };
@@ -66,14 +66,14 @@ text{font:13px system-ui,sans-serif;fill:#1c2430}
 .title{font-size:15px;font-weight:600}
 .name{font-weight:600}
 .uses{font-size:12px;fill:#5b6675}
-.label{font-size:11px;fill:#5b6675;text-anchor:middle}
+.label{font-size:11px;fill:#5b6675;text-anchor:middle;paint-order:stroke;stroke:#fff;stroke-width:4px}
 .box{fill:#fff;stroke:#7d8ca3;stroke-width:1.2}
 .door{fill:#e8f0fe;stroke:#4a78c8;stroke-width:1.2}
 .disk{fill:#fdf3dc;stroke:#b98a2c}
 .wire{fill:none;stroke:#7d8ca3;stroke-width:1.4}
 .loose{stroke-dasharray:5 4}
 .head{fill:#7d8ca3}
-@media(prefers-color-scheme:dark){text{fill:#e6eaf0}.uses,.label{fill:#9aa7b8}.box{fill:#1d2530}.door{fill:#1b2d4d}.disk{fill:#4a3b16}}
+@media(prefers-color-scheme:dark){text{fill:#e6eaf0}.uses,.label{fill:#9aa7b8}.label{stroke:#0d1117}.box{fill:#1d2530}.door{fill:#1b2d4d}.disk{fill:#4a3b16}}
 `;
 
 function doorId({ direction, name }: GraphDoor): string {
@@ -141,12 +141,14 @@ function drawNode({ path, uses, replicas, volumes }: GraphNode, { x, y }: Point)
     volumes.length === 0
       ? ''
       : `<path d="M${x + boxWidth - 34} ${y + 18}v20a10 4 0 0 0 20 0v-20a10 4 0 0 0 -20 0a10 4 0 0 0 20 0" class="disk"/>`;
+  const tooltip = [`${name}: ${uses}`, ...volumes.map((volume) => `volume ${volume}`)].join(', ');
   return [
+    `<g><title>${escapeXml(tooltip)}</title>`,
     ...cards,
     disk,
     `<text x="${x + 14}" y="${y + 25}" class="name">${escapeXml(shorten(name, volumes.length > 0 ? 15 : 19))}</text>`,
     `<text x="${x + 14}" y="${y + 44}" class="uses">${escapeXml(shorten(uses, volumes.length > 0 ? 17 : 22))}</text>`,
-    `<title>${escapeXml([`${name}: ${uses}`, ...volumes.map((volume) => `volume ${volume}`)].join(', '))}</title>`,
+    '</g>',
   ].join('');
 }
 

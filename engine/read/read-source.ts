@@ -11,7 +11,7 @@ import { createResolver } from './resolve-uses.ts';
 export type ReadOptions = {
   /** Folders of appliances, in the order in which they are asked. */
   readonly catalogs: readonly string[];
-  /** Relative paths count from it, and files in problems are named relative to it. */
+  /** Absolute. Relative paths count from it, and files in problems are named relative to it. */
   readonly workingDirectory: string;
   /** Names whose locked version shall give way to the newest allowed one. */
   readonly update?: readonly string[];
