@@ -47,7 +47,7 @@ export function createRunner(
       reportFailure(thrown, { ...host, style: chooseStyle(env, stderr.isTTY === true) });
     let exitCode = await work(host).catch(fail);
     if (output.failure && exitCode === 0) exitCode = await fail(output.failure);
-    (await opened?.catch(() => undefined))?.close();
+    await (await opened?.catch(() => undefined))?.close();
     interrupts.end();
     // Whatever is still open, such as a standard input that nobody closes, must not hold the process.
     if (output.isOpen) stdout.write('', () => process.exit(exitCode));

@@ -40,7 +40,10 @@ export function addUp(program: Command, run: RunVerb): void {
         const status = await engine
           .up(request, { signal: host.signal, report: reporter.report, rollback })
           .finally(() => reporter.end());
-        if (host.isJson) host.printJson({ type: 'result', ...status });
+        if (status === null) {
+          if (host.isJson) host.printJson({ type: 'result', name: request.name, state: 'absent' });
+          else host.print(`${request.name} is gone: the operation that made it is undone`);
+        } else if (host.isJson) host.printJson({ type: 'result', ...status });
         else host.print(formatArrival(status, host));
         return 0;
       }),

@@ -1,0 +1,56 @@
+import { readdir } from 'node:fs/promises';
+import test from 'ava';
+import { runCli, temporaryFolder } from './run-cli.ts';
+import { violations } from './schemas.ts';
+
+const empty: readonly { readonly args: readonly string[]; readonly schema: string; readonly is?: object }[] =
+  [
+    { args: ['status'], schema: 'status-list', is: { deployments: [] } },
+    { args: ['events'], schema: 'events', is: { events: [] } },
+    { args: ['pool', 'list'], schema: 'pool-list' },
+  ];
+
+for (const { args, schema, is } of empty)
+  test(`in a new home ${args.join(' ')} --json answers and fits its schema`, async (t) => {
+    const run = await runCli(t, [...args, '--json', '--home', await temporaryFolder(t)]);
+
+    t.is(run.code, 0);
+    const output = JSON.parse(run.stdout);
+    t.deepEqual(violations(schema, output), []);
+    if (is) t.deepEqual(output, is);
+  });
+
+const missing: readonly { readonly args: readonly string[]; readonly code: number }[] = [
+  { args: ['status', 'shop'], code: 4 },
+  { args: ['events', 'shop'], code: 4 },
+  { args: ['logs', 'shop'], code: 4 },
+  { args: ['exec', 'shop', 'web.1', '--', 'true'], code: 120 },
+  { args: ['down', 'shop', '--keep-data'], code: 4 },
+];
+
+for (const { args, code } of missing)
+  test(`a deployment that is not there is told so: ${args.join(' ')}`, async (t) => {
+    const [verb = '', ...rest] = args;
+    const run = await runCli(t, [verb, '--json', ...rest]);
+
+    t.is(run.code, code);
+    const output = JSON.parse(run.stdout);
+    t.deepEqual(violations('error', output), []);
+    t.is(output.error.code, 'DEPLOYMENT_MISSING');
+  });
+
+test('a pool that is not there exits 10', async (t) => {
+  const run = await runCli(t, ['pool', 'show', 'moon', '--json']);
+
+  t.is(run.code, 10);
+  t.is(JSON.parse(run.stdout).error.code, 'POOL_MISSING');
+});
+
+test('a home given by SHEAF_HOME is used', async (t) => {
+  const home = await temporaryFolder(t);
+
+  const run = await runCli(t, ['status'], { environment: { SHEAF_HOME: home } });
+
+  t.is(run.code, 0);
+  t.true((await readdir(home)).length > 0);
+});
