@@ -1,113 +1,243 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { graphOfSource } from './compile/graph-of-source.ts';
+import { type Loaded, load, requireSound } from './compile/load.ts';
+import { changedNames, lockOf, lockText } from './compile/lock.ts';
+import type { CompileInputs } from './compile/settle-parameters.ts';
+import type { Digest } from './digest.ts';
+import type { DeploymentIdentity, Driver } from './drivers/driver.ts';
 import { EngineError } from './errors.ts';
+import { nameHint } from './formats/nearest-name.ts';
+import { freePorts } from './free-ports.ts';
+import { renderGraph } from './graph/render-graph.ts';
+import { buildNeeded, type ClosureRequest, findClosure, makeClosure } from './images/closure.ts';
+import type { BuildContext } from './images/context.ts';
+import { buildKit, findKit } from './images/kit.ts';
+import type { Blobs } from './model/blob.ts';
+import { instancesOf } from './model/blueprint.ts';
 import type { Report } from './model/event.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
 import type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
 import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
+import type { DeploymentRecord, Store } from './model/store.ts';
 import type { Problem } from './problems.ts';
+import { currentProcess, isAlive } from './process-identity.ts';
+import { listNames } from './read/find-appliance.ts';
+import { lockFile } from './read/read-lock.ts';
+import { openRenderer, type Renderer } from './render/renderer.ts';
+import { type RunContext, usualLimits } from './run/context.ts';
+import type { UpRequest } from './run/decide-up.ts';
+import { type DownAnswer, down } from './run/down.ts';
+import { type LogChunk, readLogs } from './run/read-logs.ts';
+import { renderFromBlobs } from './run/render-files.ts';
+import { rollBack } from './run/roll-back.ts';
+import { deploymentMissing, identityOf, list, status } from './run/status.ts';
+import { planUp, up } from './run/up.ts';
+import { openBlobs } from './store/blob-folder.ts';
+import { openSecretBox, type SecretBox } from './store/secrets.ts';
+import { openStore } from './store/store.ts';
+
+/** What a driver is opened with. */
+export type DriverParts = {
+  readonly blobs: Blobs;
+  /** The kit of this program's sources; undefined while it is not built. */
+  readonly kit: () => Promise<Digest | undefined>;
+};
+
+/** What the engine works with; all paths are absolute. */
+export type EngineOptions = {
+  /** Folder of the state; made (0700) when absent. */
+  readonly home: string;
+  /** File with the key of the secrets; made when first needed. */
+  readonly keyFile: string;
+  /** Folders of appliances, in the order in which they are asked. */
+  readonly catalogs: readonly string[];
+  /** Folder of the guest kit's sources. */
+  readonly kitSources: string;
+  /** Relative paths count from it, and files in problems are named relative to it. */
+  readonly workingDirectory: string;
+  /** The first one is taken when none is named. */
+  readonly pools: readonly Pool[];
+  readonly openDriver: (pool: Pool, parts: DriverParts) => Promise<Driver>;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  /** Makes ids of 12 lower-case letters and digits, the first a letter. */
+  readonly newId: () => string;
+};
 
 /** What a long call takes besides its subject. */
 export type CallOptions = { readonly signal: AbortSignal; readonly report: Report };
 
-/** Sheaf, as a library: every verb of the command line is one method. */
+/** One image, as `build` answers. */
+export type BuildAnswer = {
+  /** `php@1.0.0`. */
+  readonly appliance: string;
+  /** Of the image's manifest. */
+  readonly digest: Digest;
+  /** Of its layers, compressed. */
+  readonly bytes: number;
+  readonly wasCached: boolean;
+};
+
+/** A command to run in an instance. @see ExecRequest */
+export type ExecOptions = {
+  readonly instance: string;
+  readonly command: readonly string[];
+  readonly user?: string;
+  readonly stdin?: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly signal: AbortSignal;
+};
+
+type Opened = { readonly store: Store; readonly blobs: Blobs; readonly secretBox: SecretBox };
+
+// everybody's, until there are tenants
+const owner = 'default';
+
+/** Sheaf, as a library: every verb of the command line is one method. Nothing is opened before it is needed. */
 export class Engine {
-  /** Finds every problem of an appliance, assembly or application. Reads files and changes nothing. */
+  readonly #options: EngineOptions;
+  readonly #drivers = new Map<string, Promise<Driver>>();
+  readonly #renderer: Renderer = openRenderer();
+  #opened: Promise<Opened> | undefined;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /** Finds every problem of an appliance, assembly or application. Changes nothing. @throws EngineError SOURCE_MISSING */
   async check(path: string): Promise<readonly Problem[]> {
-    throw unfinished(path);
+    return (await this.#load(path, null)).compiled.problems;
   }
 
-  /** Draws the graph of an application or assembly. @throws EngineError INPUT_INVALID with `details.problems` */
+  /** Draws the graph of an application or assembly. @throws EngineError SOURCE_MISSING, INPUT_INVALID with `details.problems` */
   async graph(path: string, format: GraphFormat): Promise<string> {
-    throw unfinished(path + format);
+    return renderGraph(graphOfSource(requireSound(path, await this.#load(path, null)).source), format);
   }
 
-  /** Chooses versions and writes `sheaf.lock` beside the description; with `update`, lets those names move to the newest allowed. */
+  /**
+   * Chooses versions and writes `sheaf.lock` beside the description.
+   *
+   * @param update - names that may move to the newest allowed version
+   * @returns names whose version or digest changed
+   * @throws EngineError SOURCE_MISSING, INPUT_INVALID
+   */
   async lock(
     path: string,
     update: readonly string[],
   ): Promise<{ readonly file: string; readonly changed: readonly string[] }> {
-    throw unfinished(path + update.length);
+    const { source } = requireSound(path, await this.#load(path, null, update));
+    const lock = lockOf(source);
+    const changed = changedNames(source.lock?.lock ?? null, lock);
+    const file = join(source.root.folder, lockFile);
+    if (source.lock === null || changed.length > 0) {
+      await writeFile(`${file}.new`, lockText(lock));
+      await rename(`${file}.new`, file);
+    }
+    return { file, changed };
   }
 
-  /** Builds the images of the named appliances, or of all that the catalog folders hold, where they are not stored yet. */
-  async build(
-    names: readonly string[],
-    options: CallOptions,
-  ): Promise<
-    readonly {
-      readonly appliance: string;
-      readonly digest: string;
-      readonly bytes: number;
-      readonly wasCached: boolean;
-    }[]
-  > {
-    throw unfinished(names.join() + options.signal.aborted);
+  /** Builds images of appliances of the catalog folders, and the kit, where they are not stored yet. @param names - all when empty */
+  async build(names: readonly string[], options: CallOptions): Promise<readonly BuildAnswer[]> {
+    const context = await this.#buildContext(options);
+    const folders = await this.#applianceFolders(names);
+    const loaded = await Promise.all(
+      folders.map(async (folder) => requireSound(folder, await this.#load(folder, null))),
+    );
+    await buildKit({ sources: this.#options.kitSources, ...context });
+    const images = loaded.flatMap(({ compiled }) => compiled.images);
+    const built = await buildNeeded(images, context);
+    return [...built].map(([appliance, { manifest, layers, wasCached }]) => ({
+      appliance,
+      digest: manifest.digest,
+      bytes: layers.reduce((sum, layer) => sum + layer.size, 0),
+      wasCached,
+    }));
   }
 
-  /** Tells what `up` would do, and why. Changes nothing. */
+  /** Tells what `up` would do, and why. Changes nothing. @throws EngineError as `up` does before it begins */
   async plan(request: DeployRequest, options: CallOptions): Promise<PlanReport> {
-    throw unfinished(request.name + options.signal.aborted);
+    const { store, blobs } = await this.#open();
+    const { upRequest, closureRequest } = await this.#prepare(request);
+    const { closure, missing } = await findClosure(closureRequest, { blobs, refs: store.refs });
+    return await planUp(
+      await this.#runContext(this.#pool(request.pool), options),
+      upRequest,
+      closure,
+      missing,
+    );
   }
 
-  /** Brings a deployment up, or resumes what was interrupted; returns when every instance is healthy. With `rollback`, undoes an unfinished operation instead. */
+  /**
+   * Brings a deployment up, or resumes what was interrupted; returns when every instance is healthy.
+   *
+   * With `rollback`, undoes an unfinished operation instead.
+   *
+   * @returns null when the deployment is gone, because the undone operation had made it
+   */
   async up(
     request: DeployRequest,
     options: CallOptions & { readonly rollback: boolean },
-  ): Promise<DeploymentStatus> {
-    throw unfinished(request.name + options.signal.aborted);
+  ): Promise<DeploymentStatus | null> {
+    if (options.rollback) return await this.#rollBack(request.name, options);
+    const { upRequest, closureRequest } = await this.#prepare(request);
+    const run = await this.#runContext(this.#pool(request.pool), options);
+    return await up(run, upRequest, async (signal) =>
+      makeClosure(closureRequest, await this.#buildContext({ ...options, signal })),
+    );
   }
 
   /** Stops a deployment and removes it. @throws EngineError DEPLOYMENT_MISSING */
-  async down(
-    name: string,
-    data: DataDecision,
-    options: CallOptions,
-  ): Promise<{ readonly name: string; readonly removed: number; readonly keptVolumes: readonly string[] }> {
-    throw unfinished(name + data + options.signal.aborted);
+  async down(name: string, data: DataDecision, options: CallOptions): Promise<DownAnswer> {
+    const run = await this.#runContextOf(name, options);
+    return await down(run, { owner, name, data });
   }
 
   /** Lists deployments, observed now. */
   async list(options: CallOptions): Promise<readonly DeploymentSummary[]> {
-    throw unfinished(String(options.signal.aborted));
+    const { store } = await this.#open();
+    const used = new Set((await store.deployments()).map((record) => record.pool));
+    const lists: DeploymentSummary[] = [];
+    for (const pool of this.#options.pools)
+      if (used.has(pool.name)) lists.push(...(await list(await this.#runContext(pool, options))));
+    return lists;
   }
 
-  /** Observes one deployment. */
+  /** Observes one deployment. @throws EngineError DEPLOYMENT_MISSING */
   async status(name: string, options: CallOptions): Promise<DeploymentStatus> {
-    throw unfinished(name + options.signal.aborted);
+    return await status(await this.#runContextOf(name, options), owner, name);
   }
 
-  /** Streams logs as raw bytes, one instance's or all of them in turn (lines then carry the instance's name). */
-  logs(
+  /** Streams logs as raw bytes: of one instance, or of all, each chunk with its instance's name. */
+  async *logs(
     name: string,
     options: { readonly instance?: string; readonly follow: boolean; readonly signal: AbortSignal },
-  ): AsyncIterable<{ readonly instance: string; readonly bytes: Uint8Array }> {
-    throw unfinished(name + options.follow);
+  ): AsyncGenerator<LogChunk> {
+    const { record, driver, identity } = await this.#deployed(name);
+    yield* readLogs(driver, identity, instanceNames(record, options.instance), options);
   }
 
-  /** Runs a command in an instance. @returns the guest's exit code */
-  async exec(
-    name: string,
-    request: {
-      readonly instance: string;
-      readonly command: readonly string[];
-      readonly user?: string;
-      readonly stdin?: Readable;
-      readonly stdout: Writable;
-      readonly stderr: Writable;
-      readonly signal: AbortSignal;
-    },
-  ): Promise<number> {
-    throw unfinished(name + request.instance);
+  /** Runs a command in an instance. @returns the guest's exit code @throws EngineError DEPLOYMENT_MISSING, INSTANCE_MISSING, EXEC_FAILED */
+  async exec(name: string, request: ExecOptions): Promise<number> {
+    const { record, driver, identity } = await this.#deployed(name);
+    instanceNames(record, request.instance);
+    return await driver.exec(identity, request);
   }
 
   /** Gives the journal's events, oldest first, of one deployment or all. */
   async events(name?: string): Promise<readonly LoggedEvent[]> {
-    throw unfinished(name ?? '');
+    const { store } = await this.#open();
+    const events = await store.events(name);
+    if (name !== undefined && events.length === 0 && !(await store.deployment(owner, name)))
+      throw deploymentMissing(name);
+    return events;
   }
 
   /** Lists the pools. */
   async pools(): Promise<readonly Pool[]> {
-    throw unfinished('');
+    return this.#options.pools;
   }
 
   /** Shows one pool: its servers and what its driver can do, tried now where that is not known yet. */
@@ -119,13 +249,167 @@ export class Engine {
     readonly capabilities: Capabilities;
     readonly servers: readonly Server[];
   }> {
-    throw unfinished(name + options.signal.aborted);
+    const pool = this.#pool(name);
+    const driver = await this.#driver(pool);
+    return {
+      pool,
+      capabilities: await driver.capabilities(options.signal),
+      servers: await driver.servers(options.signal),
+    };
   }
 
-  /** Lets go of the state database. */
-  close(): void {}
+  /** Lets go of everything that is open. */
+  async close(): Promise<void> {
+    this.#renderer.close();
+    (await this.#opened?.catch(() => undefined))?.store.close();
+  }
+
+  async #rollBack(name: string, options: CallOptions): Promise<DeploymentStatus | null> {
+    const run = await this.#runContextOf(name, options);
+    await rollBack(run, { owner, name });
+    return (await run.store.deployment(owner, name)) ? await status(run, owner, name) : null;
+  }
+
+  async #load(path: string, inputs: CompileInputs | null, update: readonly string[] = []): Promise<Loaded> {
+    const { catalogs, workingDirectory } = this.#options;
+    return await load(path, inputs, { catalogs, workingDirectory, update });
+  }
+
+  /** Compiles what shall be deployed and puts given secrets apart from all that is stored plainly. */
+  async #prepare(
+    request: DeployRequest,
+  ): Promise<{ readonly upRequest: UpRequest; readonly closureRequest: ClosureRequest }> {
+    const { name, source, set, expose } = request;
+    const { store } = await this.#open();
+    const current = await store.deployment(owner, name);
+    const held = current ? await store.secrets(current.id) : [];
+    const recorded = current?.spec.inputs.set ?? {};
+    const inputs = { set, recorded, expose, heldSecrets: held.map((secret) => secret.name) };
+    const { compiled } = requireSound(source, await this.#load(source, inputs));
+    const { blueprint, templates, contents, images, givenSecrets } = compiled;
+    if (blueprint === null) {
+      throw new EngineError('SOURCE_MISSING', `${source} is no application, so it cannot be deployed`, {
+        hint: 'Name a folder with an application.yaml.',
+      });
+    }
+    const open = Object.entries({ ...recorded, ...set }).filter(
+      ([key]) => !givenSecrets.has(`parameter/${key}`),
+    );
+    return {
+      upRequest: {
+        owner,
+        name,
+        blueprint,
+        inputs: { set: Object.fromEntries(open), expose },
+        secrets: givenSecrets,
+      },
+      closureRequest: { blueprint, templates, contents, images, kitSources: this.#options.kitSources },
+    };
+  }
+
+  async #applianceFolders(names: readonly string[]): Promise<readonly string[]> {
+    const found = new Map<string, string>();
+    for (const catalog of this.#options.catalogs)
+      for (const name of await listNames(catalog)) if (!found.has(name)) found.set(name, join(catalog, name));
+    if (names.length === 0) return [...found.values()];
+    return names.map((name) => {
+      const folder = found.get(name);
+      if (folder !== undefined) return folder;
+      throw new EngineError('SOURCE_MISSING', `there is no appliance ${name}`, {
+        hint: nameHint(name, [...found.keys()]),
+      });
+    });
+  }
+
+  #pool(name: string | undefined): Pool {
+    const { pools } = this.#options;
+    const pool = name === undefined ? pools[0] : pools.find((one) => one.name === name);
+    if (pool) return pool;
+    throw new EngineError('POOL_MISSING', `there is no pool ${name ?? 'at all'}`, {
+      hint: nameHint(
+        name ?? '',
+        pools.map((one) => one.name),
+      ),
+    });
+  }
+
+  async #open(): Promise<Opened> {
+    this.#opened ??= openState(this.#options);
+    return await this.#opened;
+  }
+
+  async #driver(pool: Pool): Promise<Driver> {
+    const { blobs, store } = await this.#open();
+    const { kitSources } = this.#options;
+    const kit = async () => (await findKit(kitSources, { blobs, refs: store.refs }))?.digest;
+    const driver = this.#drivers.get(pool.name) ?? this.#options.openDriver(pool, { blobs, kit });
+    this.#drivers.set(pool.name, driver);
+    return await driver;
+  }
+
+  async #buildContext({ signal, report }: CallOptions): Promise<BuildContext> {
+    const { home } = this.#options;
+    const { blobs, store } = await this.#open();
+    return {
+      blobs,
+      refs: store.refs,
+      scratch: join(home, 'scratch'),
+      cache: join(home, 'cache'),
+      signal,
+      report,
+    };
+  }
+
+  async #runContext(pool: Pool, { signal, report }: CallOptions): Promise<RunContext> {
+    const { store, blobs, secretBox } = await this.#open();
+    const { clock, newId } = this.#options;
+    return {
+      store,
+      driver: await this.#driver(pool),
+      pool,
+      secretBox,
+      renderFiles: renderFromBlobs(blobs, this.#renderer),
+      report,
+      clock,
+      newId,
+      holder: currentProcess(),
+      isAlive,
+      freePorts,
+      limits: usualLimits,
+      signal,
+    };
+  }
+
+  async #runContextOf(name: string, options: CallOptions): Promise<RunContext> {
+    const { store } = await this.#open();
+    const record = await store.deployment(owner, name);
+    if (!record) throw deploymentMissing(name);
+    return await this.#runContext(this.#pool(record.pool), options);
+  }
+
+  async #deployed(name: string): Promise<{
+    readonly record: DeploymentRecord;
+    readonly driver: Driver;
+    readonly identity: DeploymentIdentity;
+  }> {
+    const { store } = await this.#open();
+    const record = await store.deployment(owner, name);
+    if (!record) throw deploymentMissing(name);
+    return { record, driver: await this.#driver(this.#pool(record.pool)), identity: identityOf(record) };
+  }
 }
 
-function unfinished(what: string): EngineError {
-  return new EngineError('INTERNAL_ERROR', `not wired yet: ${what}`);
+async function openState({ home, keyFile }: EngineOptions): Promise<Opened> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  const blobs = await openBlobs(join(home, 'blobs'), { temporary: join(home, 'drafts') });
+  return { store: openStore(join(home, 'state.db')), blobs, secretBox: openSecretBox(keyFile) };
+}
+
+function instanceNames({ name, spec }: DeploymentRecord, wanted: string | undefined): readonly string[] {
+  const names = instancesOf(spec.blueprint).map((instance) => instance.name);
+  if (wanted === undefined) return names;
+  if (names.includes(wanted)) return [wanted];
+  throw new EngineError('INSTANCE_MISSING', `${name} has no instance ${wanted}`, {
+    hint: nameHint(wanted, names),
+  });
 }

@@ -50,7 +50,7 @@ export type Compiled = {
   readonly templates: ReadonlyMap<Digest, { readonly text: string; readonly source: string }>;
   /** In the order of the descriptions. */
   readonly contents: readonly PlacedContent[];
-  /** One for each appliance and version, in the order of their first use. */
+  /** One for each appliance and version, in the order of their first use; empty when there are errors. */
   readonly images: readonly NeededImage[];
   /** Values given for secrets, by secret name: to be sealed at once, never shown or stored plainly. */
   readonly givenSecrets: ReadonlyMap<string, string>;
@@ -83,7 +83,12 @@ export function compile(
   const protocols = collectProtocols(describedBy, sink);
   // 3. Uses are resolved by path, since the lock may choose differently for each, and assemblies opened.
   const tree = expandAssemblies(source, describedBy, sink);
-  if (tree === null) return { ...nothing, problems: settleFindings(list.findings) };
+  if (tree === null) {
+    const problems = settleFindings(list.findings);
+    const root = describedBy.get(source.root);
+    const isSound = root !== undefined && root !== null && isAppliance(root) && !hasErrors(problems);
+    return { ...nothing, problems, images: isSound ? imageOf(root, files.get(root)) : [] };
+  }
   for (const scope of tree.scopes) checkBoundary(scope, sink);
   checkAssemblyUses(tree, sink);
   // 4. Wires need the boundaries of opened assemblies; what has none can be told only when all are known.
@@ -108,8 +113,11 @@ export function compile(
   checkExposed(tree, inputs?.expose ?? {}, sink);
 
   const problems = settleFindings(list.findings);
-  const isDeployable = inputs !== null && tree.root.described.model.kind === 'application';
-  if (hasErrors(problems) || !isDeployable) return { ...nothing, problems };
+  if (hasErrors(problems)) return { ...nothing, problems };
+  const used = new Set(tree.parts.map((part) => part.described));
+  const images = [...used].flatMap((described) => imageOf(described, files.get(described)));
+  if (inputs === null || tree.root.described.model.kind !== 'application')
+    return { ...nothing, problems, images };
   // 8. Last, since a blueprint holds settled values only.
   const secrets = [...parameters.secrets, ...properties.secrets];
   const { wires } = connections;
@@ -126,7 +134,6 @@ export function compile(
       portOf,
       secrets,
     }) ?? null;
-  const used = new Set(tree.parts.map((part) => part.described));
   return {
     blueprint,
     problems,
@@ -139,7 +146,7 @@ export function compile(
       ),
     ),
     contents: tree.parts.flatMap((part) => contents.get(part) ?? []),
-    images: [...used].flatMap((described) => imageOf(described, files.get(described))),
+    images,
     givenSecrets: parameters.givenSecrets,
   };
 }

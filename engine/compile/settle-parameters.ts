@@ -9,6 +9,8 @@ import { misfitOf, type PatternMemo, readPlainText } from './plain-value.ts';
 export type CompileInputs = {
   /** Parameters as text, by name. */
   readonly set: Readonly<Record<string, string>>;
+  /** Values that were given before and still stand, like `set`; those whose parameter no longer exists are passed over. */
+  readonly recorded?: Readonly<Record<string, string>>;
   /** Where external terminals listen, by `appliance.terminal`. */
   readonly expose?: Readonly<Record<string, { readonly address: string; readonly port: number }>>;
   /** Names of secrets that the deployment has already; those parameters need not be given again. */
@@ -41,7 +43,8 @@ export function settleParameters(
   const settings: Record<string, Setting> = {};
   const secrets: { name: string; generate?: number }[] = [];
   const givenSecrets = new Map<string, string>();
-  const given = new Map(Object.entries(inputs?.set ?? {}));
+  const recorded = Object.entries(inputs?.recorded ?? {}).filter(([name]) => properties.has(name));
+  const given = new Map([...recorded, ...Object.entries(inputs?.set ?? {})]);
   for (const name of given.keys()) {
     if (properties.has(name)) continue;
     sink({

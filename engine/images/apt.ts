@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { runCommand } from '../command.ts';
+import { type CommandOutput, runCommand } from '../command.ts';
 import { EngineError } from '../errors.ts';
 import { nearestName } from '../formats/nearest-name.ts';
 import { parseRelease, readSourcesFiles, selectSources } from './apt-sources.ts';
@@ -15,11 +15,13 @@ export type Apt = {
   readonly sources: string;
   /** The machine's settings for reaching mirrors (proxies, retries …), one statement a line. */
   readonly settings: readonly string[];
-  /** Folder of package lists, kept from build to build. */
+  /** Folder of this build's package lists, empty until they are fetched. */
   readonly lists: string;
+  /** Folder of the package lists last fetched for the suite, kept from build to build. */
+  readonly keptLists: string;
   /** Folder of downloaded packages, kept from build to build. */
   readonly archives: string;
-  /** Held by whoever fetches into `lists` or `archives`. */
+  /** Held by whoever fetches into `keptLists` or `archives`. */
   readonly lock: string;
 };
 
@@ -45,13 +47,14 @@ export async function openApt(options: AptOptions): Promise<Apt> {
     config: join(scratch, 'apt.conf'),
     sources: join(scratch, 'etc/sources.list.d/debian.sources'),
     settings: await readSettings(signal),
-    lists: join(cache, 'lists'),
+    lists: join(scratch, 'lists'),
+    keptLists: join(cache, 'lists', suite),
     archives: join(cache, 'archives'),
     lock: join(cache, 'lock'),
   };
   for (const folder of ['etc/sources.list.d', 'etc/apt.conf.d', 'etc/preferences.d', 'state', 'cache', 'log'])
     await mkdir(join(scratch, folder), { recursive: true, mode: 0o700 });
-  for (const folder of [apt.lists, apt.archives])
+  for (const folder of [apt.lists, apt.keptLists, apt.archives])
     await mkdir(join(folder, 'partial'), { recursive: true, mode: 0o700 });
 
   const release = parseRelease(await readFile('/etc/os-release', 'utf8').catch(() => ''));
@@ -87,10 +90,15 @@ export async function openApt(options: AptOptions): Promise<Apt> {
 /**
  * Fetches the package lists, or takes those of an earlier time when the mirrors do not answer.
  *
+ * The build gets a copy, because another build may fetch newer ones while it installs.
+ *
  * @throws EngineError IMAGE_FAILED when there are none at all
  */
 export async function fetchLists(apt: Apt, signal: AbortSignal): Promise<void> {
-  const { stderr } = await fetchWith(apt, ['update'], signal);
+  const fetchAndCopy = 'apt-get -o "Dir::State::Lists=$1" update && cp -a "$1/." "$2"';
+  const { stderr } = await fetchWith(apt, 'apt-get update', signal, [
+    ...['sh', '-c', fetchAndCopy, 'sh', apt.keptLists, apt.lists],
+  ]);
   const lists = await readdir(apt.lists);
   if (!lists.some((name) => /_Packages(\.|$)/.test(name)))
     throw new EngineError('IMAGE_FAILED', `no package list could be fetched: ${lastLines(stderr)}`, {
@@ -109,7 +117,9 @@ export async function fetchPackages(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await fetchWith(apt, ['install', '--download-only', ...packages], signal);
+    await fetchWith(apt, 'apt-get install', signal, [
+      ...['apt-get', 'install', '--download-only', ...packages],
+    ]);
   } catch (error) {
     const text = error instanceof EngineError && error.code === 'IMAGE_FAILED' ? error.message : '';
     const missing = /E: (?:Unable to locate package |Package ')([a-z0-9][a-z0-9.+-]*)/.exec(text)?.[1];
@@ -142,22 +152,19 @@ export const inRootScript: string = new URL('./in-root.sh', import.meta.url).pat
 
 async function fetchWith(
   apt: Apt,
-  args: readonly string[],
+  act: string,
   signal: AbortSignal,
-): Promise<{ readonly stdout: string; readonly stderr: string }> {
+  command: readonly string[],
+): Promise<CommandOutput> {
   try {
-    return await runInNamespace('flock', [apt.lock, 'apt-get', ...args], {
+    return await runInNamespace('flock', [apt.lock, ...command], {
       hasNetwork: true,
       signal,
       timeoutMs: fetchTimeoutMs,
       environment: { APT_CONFIG: apt.config },
     });
   } catch (error) {
-    throw orImageFailed(
-      error,
-      `apt-get ${args[0]}`,
-      'Check the network and the apt sources of this machine.',
-    );
+    throw orImageFailed(error, act, 'Check the network and the apt sources of this machine.');
   }
 }
 

@@ -9,14 +9,25 @@ import { runInNamespace } from './namespace.ts';
 import { diffTrees, readTree } from './tree.ts';
 
 // raised whenever the same suite shall give another layer than before
-const recipe = 1;
+const recipe = 2;
 const timeoutMs = 30 * 60_000;
+
+const offerFetched = `set -e
+mkdir -p "$1/var/lib/apt/lists" "$1/var/cache/apt/archives"
+cp -a "$LISTS/." "$1/var/lib/apt/lists/"
+offer() { find "$ARCHIVES" -maxdepth 1 -name '*.deb' -exec cp "$@" {} +; }
+offer --link -t "$1/var/cache/apt/archives" 2>/dev/null || offer -t "$1/var/cache/apt/archives"`;
+const keepFetched = `flock "$LOCK" find "$1/var/cache/apt/archives" -maxdepth 1 -name '*.deb' \\
+  -exec cp --update --preserve=timestamps -t "$ARCHIVES" {} +`;
 
 /** The layer that all appliances of a suite share, and the digest that names it in their sources. */
 export type BaseLayer = StoredLayer & { readonly suite: string };
 
 /** Gives the base layer of a suite when it is stored, whole. */
-export async function findBase(suite: string, context: BuildContext): Promise<BaseLayer | undefined> {
+export async function findBase(
+  suite: string,
+  context: Pick<BuildContext, 'blobs' | 'refs'>,
+): Promise<BaseLayer | undefined> {
   const digest = context.refs.get(refOf(suite));
   if (digest === undefined || !(await context.blobs.has(digest))) return undefined;
   const base = JSON.parse(Buffer.from(await context.blobs.read(digest)).toString()) as BaseLayer;
@@ -41,6 +52,7 @@ export async function buildBase(suite: string, folder: string, context: BuildCon
     hasNetwork: true,
     signal,
     timeoutMs,
+    environment: { LISTS: apt.lists, ARCHIVES: apt.archives, LOCK: apt.lock },
     onLine: (line) => {
       const stage = /^I: ((?:extracting|installing|downloading) .*)/.exec(line)?.[1];
       if (stage !== undefined) report({ type: 'build', subject, state: 'progress', message: stage });
@@ -63,22 +75,17 @@ function argumentsFor(suite: string, root: string, apt: Apt): readonly string[] 
       (setting) => `--aptopt=${setting.replace(/;$/, '')}`,
     ),
     '--dpkgopt=force-unsafe-io',
-    // what was fetched before is offered again; apt asks the mirrors only whether it is still current
-    `--setup-hook=${seedScript(apt)}`,
+    // what was fetched before is offered again, and what is fetched now is kept; by hooks, because apt in here has
+    // its folders in the root
+    `--setup-hook=${offerFetched}`,
+    '--skip=essential/unlink',
+    `--customize-hook=${keepFetched}`,
     // makes /bin and its like links from the start, where the package that does it later would bring all of perl
     '--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr',
     suite,
     root,
     apt.sources,
   ];
-}
-
-function seedScript(apt: Apt): string {
-  return [
-    'mkdir -p "$1/var/lib/apt/lists" "$1/var/cache/apt/archives"',
-    `cp -a '${apt.lists}/.' "$1/var/lib/apt/lists/"`,
-    `cp -a '${apt.archives}/.' "$1/var/cache/apt/archives/"`,
-  ].join(' && ');
 }
 
 async function isStored(base: BaseLayer, blobs: Blobs): Promise<boolean> {

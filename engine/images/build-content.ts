@@ -30,6 +30,21 @@ export type ContentContext = Pick<BuildContext, 'blobs' | 'refs' | 'signal' | 'r
 // raised whenever the same folder shall give another layer than before
 const recipe = 1;
 
+/** Gives the layer of a content folder when it is stored; packs nothing. */
+export async function findContent(
+  { digest, to }: Pick<ContentRequest, 'digest' | 'to'>,
+  { blobs, refs }: Pick<ContentContext, 'blobs' | 'refs'>,
+): Promise<Descriptor | undefined> {
+  const known = refs.get(refOf({ digest, to }));
+  const size = known && (await blobs.size(known));
+  if (known === undefined || size === undefined) return undefined;
+  return { mediaType: layerMediaType, digest: known, size };
+}
+
+function refOf({ digest, to }: Pick<ContentRequest, 'digest' | 'to'>): string {
+  return `content/${digestOf(canonicalJson({ recipe, digest, to }))}`;
+}
+
 /**
  * Packs an application's folder into a layer that puts it at a place in the guest: owner root, 0644, or 0755 for
  * programs and folders. Same listing, same bytes; packed once for each.
@@ -40,12 +55,10 @@ export async function buildContent(request: ContentRequest, context: ContentCont
   const { blobs, refs, report, signal } = context;
   const { digest, folder, name, to } = request;
   const subject = `content ${name}`;
-  const ref = `content/${digestOf(canonicalJson({ recipe, digest, to }))}`;
-  const known = refs.get(ref);
-  const size = known && (await blobs.size(known));
-  if (known !== undefined && size !== undefined) {
-    report({ type: 'build', subject, state: 'cached', message: known });
-    return { mediaType: layerMediaType, digest: known, size };
+  const known = await findContent(request, context);
+  if (known !== undefined) {
+    report({ type: 'build', subject, state: 'cached', message: known.digest });
+    return known;
   }
 
   report({ type: 'build', subject, state: 'started', message: folder });
@@ -54,7 +67,7 @@ export async function buildContent(request: ContentRequest, context: ContentCont
     throw new EngineError('IMAGE_FAILED', `${folder} ${listing.message}`, { hint: listing.hint });
   if (listing.digest !== digest) throw changed(folder);
   const { layer } = await storeLayer(entriesOf(listing.entries, folder, to), blobs, signal);
-  refs.set(ref, layer.digest);
+  refs.set(refOf(request), layer.digest);
   report({ type: 'build', subject, state: 'done', message: layer.digest });
   return layer;
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { runCommand } from '../command.ts';
@@ -123,7 +123,8 @@ async function buildFresh(
 
   const base = await sharedBase(suite, folder, bases, context);
   const root = join(folder, 'own');
-  await mkdir(root, { mode: 0o755 });
+  await mkdir(root);
+  await chmod(root, 0o755); // whatever the caller's umask: services of other users must be able to enter it
   await runCommand(
     'tar',
     [

@@ -31,7 +31,8 @@ const droppedFiles: readonly RegExp[] = [
   /^etc\/ssl\/(certs|private)\/ssl-cert-snakeoil\./,
   /^var\/lib\/dbus\/machine-id$/,
   // traces of the build
-  /^etc\/apt\/(sources\.list|apt\.conf\.d\/00mmdebstrap)$/,
+  /^etc\/apt\/sources\.list$/,
+  /^etc\/(apt\/apt\.conf\.d|dpkg\/dpkg\.cfg\.d)\/\d+mmdebstrap$/, // the mirrors' settings of this machine
   /^etc\/(passwd|group|shadow|gshadow|subuid|subgid)-$/,
   /^etc\/\.pwd\.lock$/,
   /^usr\/sbin\/policy-rc\.d$/,
