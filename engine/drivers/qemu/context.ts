@@ -15,6 +15,8 @@ export type DriverContext = {
   readonly kit: () => Promise<Digest | undefined>;
   /** Bounds work that keeps a whole processor busy. */
   readonly heavy: LimitFunction;
+  /** Disks of layers that are being made now, by the layer's digest. */
+  readonly disksInMaking: Map<Digest, Promise<string>>;
   /** Lets one change of packet rules follow another. */
   readonly rules: LimitFunction;
   /** Finds the accelerator for guests of a kit; tried once. */

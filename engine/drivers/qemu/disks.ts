@@ -17,7 +17,7 @@ import { diskPath } from './layout.ts';
 /**
  * Makes the read-only disk of an image layer, once for all deployments.
  *
- * Whoever makes the same disk at the same time makes the same bytes; the later rename wins.
+ * Another process that makes the same disk at the same time makes the same bytes; the later rename wins.
  *
  * @returns the squashfs file
  * @throws EngineError BLOB_CORRUPT when the layer is not what its digest says or holds what no image may
@@ -29,17 +29,30 @@ export async function ensureDisk(
 ): Promise<string> {
   const path = diskPath(context.layout, layer.digest);
   if (await exists(path)) return path;
-  return await context.heavy(async () => {
-    if (await exists(path)) return path;
-    const draft = join(context.drafts, `${layer.digest.slice('sha256:'.length)}.squashfs`);
-    try {
-      await packLayer(context, layer, draft, signal);
-      await settle(draft, path);
-    } finally {
-      await rm(draft, { force: true });
-    }
-    return path;
-  });
+  // images that are made ready at the same time share their base
+  const making =
+    context.disksInMaking.get(layer.digest) ??
+    context
+      .heavy(() => makeDisk(context, layer, path, signal))
+      .finally(() => context.disksInMaking.delete(layer.digest));
+  context.disksInMaking.set(layer.digest, making);
+  return await making;
+}
+
+async function makeDisk(
+  context: DriverContext,
+  layer: Descriptor,
+  path: string,
+  signal: AbortSignal,
+): Promise<string> {
+  const draft = join(context.drafts, `${layer.digest.slice('sha256:'.length)}.squashfs`);
+  try {
+    await packLayer(context, layer, draft, signal);
+    await settle(draft, path);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  return path;
 }
 
 /** Makes a program of a kit executable outside the blob store, whose files nobody may run. @returns its path */

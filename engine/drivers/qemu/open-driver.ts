@@ -60,6 +60,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
     blobs,
     kit,
     heavy: pLimit(2),
+    disksInMaking: new Map(),
     rules: pLimit(1),
     accelerator,
   });
