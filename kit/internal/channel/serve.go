@@ -56,7 +56,7 @@ func Serve(transport Transport, handle func(*Session, Request)) error {
 // take passes a message to where it belongs. @returns false when the host is gone
 func (s *Session) take(message incoming, line []byte, handle func(*Session, Request)) bool {
 	if message.Op != "" {
-		return s.start(Request{message.ID, message.Op, line}, handle)
+		return s.start(Request{ID: message.ID, Op: message.Op, Line: line}, handle)
 	}
 	input, isInput := message.input()
 	return !isInput || s.pass(string(message.ID), input)

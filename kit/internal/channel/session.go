@@ -13,6 +13,8 @@ type Request struct {
 	Op string
 	// Line is the whole message, for the members that belong to the op.
 	Line []byte
+	// Inputs is what the host sends to this request.
+	Inputs <-chan Input
 }
 
 // Input is what a host sends to a request that is still being answered: a piece of standard input, or a signal.
@@ -67,13 +69,29 @@ func (s *Session) start(request Request, handle func(*Session, Request)) bool {
 	if !give(s.transport, s.room, struct{}{}) {
 		return false
 	}
+	inputs := make(chan Input, 4)
+	request.Inputs = inputs
+	s.mu.Lock()
+	s.inputs[string(request.ID)] = inputs // before the next line is read, which may be its first input
+	s.mu.Unlock()
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
 		defer func() { <-s.room }()
+		defer s.forget(request, inputs)
 		handle(s, request)
 	}()
 	return true
+}
+
+// forget lets further inputs of a request fall, and frees a reader that waits for room for one.
+func (s *Session) forget(request Request, inputs <-chan Input) {
+	s.mu.Lock()
+	delete(s.inputs, string(request.ID))
+	s.mu.Unlock()
+	for len(inputs) > 0 {
+		<-inputs
+	}
 }
 
 // greet answers a sync, before anything else is sent. The line before it may have been cut off when an earlier
@@ -125,22 +143,6 @@ func (s *Session) Fail(request Request, code string, err error) {
 		ID    json.RawMessage `json:"id"`
 		Error failure         `json:"error"`
 	}{request.ID, failure{code, err.Error()}})
-}
-
-// Inputs gives the inputs for a request, from now until stop is called.
-func (s *Session) Inputs(request Request) (inputs <-chan Input, stop func()) {
-	queue := make(chan Input, 4)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.inputs[string(request.ID)] = queue
-	return queue, func() {
-		s.mu.Lock()
-		delete(s.inputs, string(request.ID))
-		s.mu.Unlock()
-		for len(queue) > 0 { // frees a reader that waits for room; no more can come
-			<-queue
-		}
-	}
 }
 
 // pass hands an input to its request, if that still takes any. @returns false when the host is gone

@@ -36,8 +36,6 @@ func Run(table *process.Table, session *channel.Session, asked channel.Request) 
 		session.Fail(asked, "REQUEST_WRONG", errors.New("exec needs a command"))
 		return
 	}
-	inputs, stopInputs := session.Inputs(asked)
-	defer stopInputs()
 	pipes, err := openPipes(r.Stdin)
 	if err != nil {
 		session.Fail(asked, "EXEC_FAILED", err)
@@ -67,7 +65,7 @@ func Run(table *process.Table, session *channel.Session, asked channel.Request) 
 	go pass(session, asked, "stderr", pipes.stderr.ours, &outputs)
 	over := make(chan struct{})
 	defer close(over)
-	go feed(p, pipes.stdin.ours, inputs, over)
+	go feed(p, pipes.stdin.ours, asked.Inputs, over)
 	awaitEnd(session, p, r.TimeoutMs)
 	drain(session, p, pipes, &outputs)
 	session.Answer(asked, result{p.ExitCode()})
