@@ -40,32 +40,33 @@ func (l *Log) CopyFrom(from io.Reader) {
 }
 
 func (l *Log) write(text []byte) {
-	if l.written > 0 && l.written+int64(len(text)) > l.size {
-		l.rotate()
-	}
 	if l.file == nil && !l.open() {
 		l.dropped += int64(len(text))
 		return
 	}
+	if l.written > 0 && l.written+int64(len(text)) > l.size {
+		l.rotate()
+		if !l.open() {
+			l.dropped += int64(len(text))
+			return
+		}
+	}
 	if l.dropped > 0 {
 		note := fmt.Sprintf("\nsheaf: %d bytes of the log were dropped here, the disk was full\n", l.dropped)
-		if !l.append([]byte(note)) {
+		if l.append([]byte(note)) < len(note) {
 			l.dropped += int64(len(text))
 			return
 		}
 		l.dropped = 0
 	}
-	l.append(text)
+	l.dropped += int64(len(text) - l.append(text))
 }
 
-// append writes and counts. @returns false when not everything could be written
-func (l *Log) append(text []byte) bool {
-	n, err := l.file.Write(text)
+// append writes what finds room. @returns how much that was
+func (l *Log) append(text []byte) int {
+	n, _ := l.file.Write(text)
 	l.written += int64(n)
-	if err != nil {
-		l.dropped += int64(len(text) - n)
-	}
-	return err == nil
+	return n
 }
 
 func (l *Log) open() bool {
