@@ -15,9 +15,11 @@ const timeoutMs = 30 * 60_000;
 const offerFetched = `set -e
 mkdir -p "$1/var/lib/apt/lists" "$1/var/cache/apt/archives"
 cp -a "$LISTS/." "$1/var/lib/apt/lists/"
-offer() { find "$ARCHIVES" -maxdepth 1 -name '*.deb' -exec cp "$@" {} +; }
-offer --link -t "$1/var/cache/apt/archives" 2>/dev/null || offer -t "$1/var/cache/apt/archives"`;
-const keepFetched = `flock "$LOCK" find "$1/var/cache/apt/archives" -maxdepth 1 -name '*.deb' \\
+root=$1
+offer() { find "$ARCHIVES" -maxdepth 1 -name '*.deb' -exec cp "$1" -t "$root/var/cache/apt/archives" {} +; }
+offer --link 2>/dev/null || offer --preserve=timestamps`;
+// files with another name are those that were offered
+const keepFetched = `flock "$LOCK" find "$1/var/cache/apt/archives" -maxdepth 1 -name '*.deb' -links 1 \\
   -exec cp --update --preserve=timestamps -t "$ARCHIVES" {} +`;
 
 /** The layer that all appliances of a suite share, and the digest that names it in their sources. */
