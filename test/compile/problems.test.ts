@@ -41,7 +41,7 @@ test('every code of the problem table is provoked by a fixture', (t) => {
   t.deepEqual(missing, provokedElsewhere);
 });
 
-/** Too large for fixtures: `limits.test.ts` provokes them. */
+/** Too large for fixtures: `parse-yaml.test.ts` and `settle-findings.test.ts` provoke them. */
 const provokedElsewhere = ['TEXT_TOO_LARGE', 'PROBLEMS_OMITTED'];
 
 function textOf(problems: readonly Problem[]): string {
