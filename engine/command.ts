@@ -18,6 +18,7 @@ export const toolPackages: Readonly<Record<string, string>> = {
   mksquashfs: 'squashfs-tools',
   mmdebstrap: 'mmdebstrap',
   'mkfs.ext4': 'e2fsprogs',
+  mount: 'mount',
   nft: 'nftables',
   nsenter: 'util-linux',
   'qemu-img': 'qemu-utils',
