@@ -1,23 +1,18 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { runCommand } from '../command.ts';
 import { canonicalJson, type Digest, digestOf } from '../digest.ts';
 import { orDiskFull } from '../disk-full.ts';
 import { EngineError } from '../errors.ts';
 import type { Descriptor } from '../model/blob.ts';
 import type { ImageSource } from '../model/blueprint.ts';
 import { openProcessFolder } from '../process-folder.ts';
-import { fetchLists, fetchPackages, inRootScript, installPackages, openApt } from './apt.ts';
 import { type BaseLayer, buildBase, findBase } from './base-layer.ts';
 import type { BuildContext } from './context.ts';
 import { orImageFailed } from './image-failure.ts';
 import { storeImage } from './image-manifest.ts';
-import { storeLayer } from './layer-blob.ts';
 import { type LoadedImage, loadImage } from './load-image.ts';
-import { runInNamespace } from './namespace.ts';
-import { readPackages } from './packages.ts';
-import { diffTrees, readTree } from './tree.ts';
+import { buildOwnLayer } from './own-layer.ts';
 
 /** An appliance whose image is made of Debian packages. */
 export type ImageRequest = {
@@ -38,7 +33,6 @@ export type BuiltImage = {
 
 // raised whenever the same source shall give another image than before
 const recipe = 1;
-const timeoutMs = 30 * 60_000;
 const parallelBuilds = 2;
 
 /**
@@ -114,65 +108,27 @@ async function buildFresh(
   bases: Map<string, Promise<BaseLayer>>,
   context: BuildContext,
 ): Promise<BuiltImage> {
-  const { blobs, cache, refs, report, signal } = context;
   const { name, version, setup } = request;
   const { packages, suite } = request.image;
   const subject = `${name}@${version}`;
-  const progress = (message: string): void => report({ type: 'build', subject, state: 'progress', message });
-  report({ type: 'build', subject, state: 'started', message: packages.join(', ') });
-
+  context.report({ type: 'build', subject, state: 'started', message: packages.join(', ') });
   const base = await sharedBase(suite, folder, bases, context);
-  const root = join(folder, 'own');
-  await mkdir(root);
-  await chmod(root, 0o755); // whatever the caller's umask: services of other users must be able to enter it
-  await runCommand(
-    'tar',
-    [
-      '--extract',
-      '--gzip',
-      '--numeric-owner',
-      '--same-permissions',
-      '--directory',
-      root,
-      '--file',
-      blobs.path(base.layer.digest),
-    ],
-    { signal, timeoutMs },
-  );
-  const before = await readTree(root);
-
-  const apt = await openApt({ suite, cache, scratch: folder, root, signal });
-  progress('fetches packages');
-  await fetchLists(apt, signal);
-  await fetchPackages(apt, packages, signal);
-  progress('installs packages');
-  await installPackages(apt, root, packages, {
-    signal,
-    onLine: (line) => {
-      if (/^Setting up /.test(line)) progress(line.replace(/ \(.*/, ''));
-    },
-  });
-  if (setup !== undefined) {
-    progress('runs the set-up script');
-    await runSetup(setup, root, folder, signal);
-  }
-
-  progress('packs the layer');
-  const own = await storeLayer(diffTrees(root, before, await readTree(root)), blobs, signal);
+  const own = await buildOwnLayer({ subject, suite, packages, setup }, base, join(folder, 'own'), context);
+  const origin = `packages ${packages.join(' ')}${setup === undefined ? '' : ', set-up script'}`;
   const manifest = await storeImage(
     {
       name,
       version,
       layers: [
         { ...base, origin: `base ${suite}` },
-        { ...own, origin: `packages ${packages.join(' ')}${setup === undefined ? '' : ', set-up script'}` },
+        { ...own.stored, origin },
       ],
-      packages: await readPackages(root),
+      packages: own.packages,
     },
-    blobs,
+    context.blobs,
   );
-  refs.set(refOf(request, base), manifest.digest);
-  return { manifest, layers: [base.layer, own.layer], wasCached: false };
+  context.refs.set(refOf(request, base), manifest.digest);
+  return { manifest, layers: [base.layer, own.stored.layer], wasCached: false };
 }
 
 /** Gives the base layer of a suite, built by whichever of several builds comes first. */
@@ -209,20 +165,6 @@ export async function findImage(
   }
 }
 
-async function runSetup(script: string, root: string, folder: string, signal: AbortSignal): Promise<void> {
-  const file = join(folder, 'setup');
-  await writeFile(file, script, { mode: 0o700 });
-  try {
-    await runInNamespace('sh', [inRootScript, root, 'setup', file], { hasNetwork: false, signal, timeoutMs });
-  } catch (error) {
-    throw orImageFailed(
-      error,
-      'the set-up script',
-      'Correct the script; it runs as root, without a network.',
-    );
-  }
-}
-
 function refOf({ name, version, image, setup }: ImageRequest, base: BaseLayer): string {
   const source: Digest = digestOf(
     canonicalJson({
@@ -252,14 +194,10 @@ function checkNames({ name, image }: ImageRequest): void {
 
 function explained(error: unknown, subject: string, folder: string, signal: AbortSignal): unknown {
   if (signal.aborted)
-    return new EngineError(
-      'OPERATION_INTERRUPTED',
-      `building the image of ${subject} was stopped on request`,
-      {
-        hint: 'Run the same command again to go on.',
-        cause: error,
-      },
-    );
+    return new EngineError('OPERATION_INTERRUPTED', `building ${subject} was stopped on request`, {
+      hint: 'Run the same command again to go on.',
+      cause: error,
+    });
   if (error instanceof EngineError && error.code === 'IMAGE_FAILED')
     return new EngineError('IMAGE_FAILED', `the image of ${subject} could not be built: ${error.message}`, {
       hint: error.hint ?? 'Correct the image.',
