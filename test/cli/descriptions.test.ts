@@ -8,7 +8,7 @@ import { violations } from './schemas.ts';
 const fixtures = join(root, 'test/fixtures/cli');
 
 test('check --json gives every problem at once, with files relative to the working folder', async (t) => {
-  const run = await runCli(t, ['check', 'broken', '--json'], { folder: fixtures });
+  const run = await runCli(['check', 'broken', '--json'], { folder: fixtures });
 
   t.is(run.code, 1);
   const output = JSON.parse(run.stdout);
@@ -19,7 +19,7 @@ test('check --json gives every problem at once, with files relative to the worki
 });
 
 test('in a pipe a problem is a line of plain text that editors understand, and the count comes last', async (t) => {
-  const run = await runCli(t, ['check', 'broken'], { folder: fixtures });
+  const run = await runCli(['check', 'broken'], { folder: fixtures });
 
   t.is(run.code, 1);
   t.false(run.stdout.includes('\x1b'));
@@ -28,7 +28,7 @@ test('in a pipe a problem is a line of plain text that editors understand, and t
 });
 
 test('on a terminal a problem shows its line, a caret and a hint', async (t) => {
-  const run = await runCli(t, ['check', 'broken'], { folder: fixtures, terminalColumns: 100 });
+  const run = await runCli(['check', 'broken'], { folder: fixtures, terminalColumns: 100 });
 
   t.is(run.code, 1);
   t.regex(run.stdout, /7 \| .*db: {2}\{uses: plian@\^1\}\r\n +.*\^/);
@@ -36,7 +36,7 @@ test('on a terminal a problem shows its line, a caret and a hint', async (t) => 
 });
 
 test('NO_COLOR leaves a terminal without escape codes', async (t) => {
-  const run = await runCli(t, ['check', 'broken'], {
+  const run = await runCli(['check', 'broken'], {
     folder: fixtures,
     terminalColumns: 100,
     environment: { NO_COLOR: '1' },
@@ -53,7 +53,7 @@ test('what a hostile description says cannot steer the terminal', async (t) => {
     (await readFile(join(folder, 'application.yaml'), 'utf8')).concat('"\\e]0;mine\\a": 1\n'),
   );
 
-  const run = await runCli(t, ['check', folder], { terminalColumns: 100, environment: { NO_COLOR: '1' } });
+  const run = await runCli(['check', folder], { terminalColumns: 100, environment: { NO_COLOR: '1' } });
 
   t.is(run.code, 1);
   t.false(run.stdout.includes('\x1b'));
@@ -61,15 +61,15 @@ test('what a hostile description says cannot steer the terminal', async (t) => {
 });
 
 test('a description without problems exits 0', async (t) => {
-  const text = await runCli(t, ['check', 'whole'], { folder: fixtures });
-  const json = await runCli(t, ['check', 'whole', '--json'], { folder: fixtures });
+  const text = await runCli(['check', 'whole'], { folder: fixtures });
+  const json = await runCli(['check', 'whole', '--json'], { folder: fixtures });
 
   t.deepEqual([text.code, text.stdout], [0, 'no problems\n']);
   t.deepEqual(JSON.parse(json.stdout), { problems: [] });
 });
 
 test('the guest book has no problems', async (t) => {
-  const run = await runCli(t, ['check', 'applications/guestbook']);
+  const run = await runCli(['check', 'applications/guestbook']);
 
   t.deepEqual([run.code, run.stdout, run.stderr], [0, 'no problems\n', '']);
 });
@@ -84,7 +84,7 @@ test('graph draws in every format', async (t) => {
   };
 
   for (const [format, beginning] of Object.entries(begins)) {
-    const run = await runCli(t, ['graph', 'whole', '--format', format], { folder: fixtures });
+    const run = await runCli(['graph', 'whole', '--format', format], { folder: fixtures });
     t.is(run.code, 0);
     t.regex(run.stdout, beginning);
   }
@@ -95,8 +95,8 @@ test('the picture in the README is what graph draws now (node scripts/generate-g
 });
 
 test('a graph that cannot be drawn is refused with all problems', async (t) => {
-  const text = await runCli(t, ['graph', 'broken'], { folder: fixtures });
-  const json = await runCli(t, ['graph', 'broken', '--json'], { folder: fixtures });
+  const text = await runCli(['graph', 'broken'], { folder: fixtures });
+  const json = await runCli(['graph', 'broken', '--json'], { folder: fixtures });
 
   t.is(text.code, 1);
   t.regex(text.stderr, /application\.yaml:7:\d+: error APPLIANCE_UNKNOWN/);
@@ -111,8 +111,8 @@ test('lock writes sheaf.lock once and then finds it up to date', async (t) => {
   const folder = await temporaryFolder(t);
   await cp(join(fixtures, 'whole'), folder, { recursive: true });
 
-  const first = await runCli(t, ['lock', folder, '--json']);
-  const second = await runCli(t, ['lock', folder]);
+  const first = await runCli(['lock', folder, '--json']);
+  const second = await runCli(['lock', folder]);
 
   t.is(first.code, 0);
   t.deepEqual(violations('lock', JSON.parse(first.stdout)), []);
@@ -120,7 +120,7 @@ test('lock writes sheaf.lock once and then finds it up to date', async (t) => {
 });
 
 test('a source that is not there exits 3', async (t) => {
-  const run = await runCli(t, ['graph', join(fixtures, 'nothing'), '--json']);
+  const run = await runCli(['graph', join(fixtures, 'nothing'), '--json']);
 
   t.is(run.code, 3);
   t.is(JSON.parse(run.stdout).error.code, 'SOURCE_MISSING');

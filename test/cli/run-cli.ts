@@ -33,13 +33,13 @@ export async function temporaryFolder(t: ExecutionContext): Promise<string> {
 }
 
 /** Runs the real program in an environment that holds nothing of the user's. */
-export async function runCli(
-  t: ExecutionContext,
-  args: readonly string[],
-  options: CliOptions = {},
-): Promise<CliRun> {
-  const home = await temporaryFolder(t);
-  return await limit(() => spawnCli(home, args, options));
+export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliRun> {
+  const home = await mkdtemp(join(tmpdir(), 'sheaf-cli-'));
+  try {
+    return await limit(() => spawnCli(home, args, options));
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
 }
 
 async function spawnCli(home: string, args: readonly string[], options: CliOptions): Promise<CliRun> {

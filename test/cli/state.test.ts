@@ -12,7 +12,7 @@ const empty: readonly { readonly args: readonly string[]; readonly schema: strin
 
 for (const { args, schema, is } of empty)
   test(`in a new home ${args.join(' ')} --json answers and fits its schema`, async (t) => {
-    const run = await runCli(t, [...args, '--json', '--home', await temporaryFolder(t)]);
+    const run = await runCli([...args, '--json', '--home', await temporaryFolder(t)]);
 
     t.is(run.code, 0);
     const output = JSON.parse(run.stdout);
@@ -31,7 +31,7 @@ const missing: readonly { readonly args: readonly string[]; readonly code: numbe
 for (const { args, code } of missing)
   test(`a deployment that is not there is told so: ${args.join(' ')}`, async (t) => {
     const [verb = '', ...rest] = args;
-    const run = await runCli(t, [verb, '--json', ...rest]);
+    const run = await runCli([verb, '--json', ...rest]);
 
     t.is(run.code, code);
     const output = JSON.parse(run.stdout);
@@ -40,7 +40,7 @@ for (const { args, code } of missing)
   });
 
 test('a pool that is not there exits 10', async (t) => {
-  const run = await runCli(t, ['pool', 'show', 'moon', '--json']);
+  const run = await runCli(['pool', 'show', 'moon', '--json']);
 
   t.is(run.code, 10);
   t.is(JSON.parse(run.stdout).error.code, 'POOL_MISSING');
@@ -49,7 +49,7 @@ test('a pool that is not there exits 10', async (t) => {
 test('a home given by SHEAF_HOME is used', async (t) => {
   const home = await temporaryFolder(t);
 
-  const run = await runCli(t, ['status'], { environment: { SHEAF_HOME: home } });
+  const run = await runCli(['status'], { environment: { SHEAF_HOME: home } });
 
   t.is(run.code, 0);
   t.true((await readdir(home)).length > 0);

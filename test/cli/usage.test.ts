@@ -25,7 +25,7 @@ const wrongLines: readonly { readonly args: readonly string[]; readonly says: Re
 
 for (const { args, says } of wrongLines) {
   test(`wrong usage exits 2 and says what is wrong: sheaf ${args.join(' ')}`, async (t) => {
-    const run = await runCli(t, args);
+    const run = await runCli(args);
 
     t.is(run.code, 2);
     t.regex(run.stderr, says);
@@ -34,7 +34,7 @@ for (const { args, says } of wrongLines) {
 }
 
 test('wrong usage with --json is an error object on standard output', async (t) => {
-  const run = await runCli(t, ['--json', 'chek']);
+  const run = await runCli(['--json', 'chek']);
 
   t.is(run.code, 2);
   const output = JSON.parse(run.stdout);
@@ -44,14 +44,14 @@ test('wrong usage with --json is an error object on standard output', async (t) 
 });
 
 test('an argument after -- that looks like --json does not turn JSON on', async (t) => {
-  const run = await runCli(t, ['exec', 'guestbook', '--', '--json']);
+  const run = await runCli(['exec', 'guestbook', '--', '--json']);
 
   t.is(run.code, 2);
   t.is(run.stdout, '');
 });
 
 test('help names every verb and exits 0', async (t) => {
-  const run = await runCli(t, ['--help']);
+  const run = await runCli(['--help']);
 
   t.is(run.code, 0);
   for (const verb of 'check graph lock build plan up status logs exec events down pool'.split(' '))
@@ -73,7 +73,7 @@ for (const verb of [
   'pool show',
 ])
   test(`the help of ${verb} has an example and the common options`, async (t) => {
-    const run = await runCli(t, [...verb.split(' '), '--help']);
+    const run = await runCli([...verb.split(' '), '--help']);
 
     t.is(run.code, 0);
     t.regex(run.stdout, new RegExp(`\\$ sheaf ${verb}`));
@@ -84,9 +84,9 @@ for (const verb of [
 
 test('down without a word about the data changes nothing and exits 8', async (t) => {
   const runs = [
-    await runCli(t, ['down', 'shop', '--json']),
-    await runCli(t, ['down', 'shop', '--json', '--delete-data', 'shoe']),
-    await runCli(t, ['down', 'shop', '--json', '--keep-data', '--delete-data', 'shop']),
+    await runCli(['down', 'shop', '--json']),
+    await runCli(['down', 'shop', '--json', '--delete-data', 'shoe']),
+    await runCli(['down', 'shop', '--json', '--keep-data', '--delete-data', 'shop']),
   ];
 
   for (const run of runs) {
