@@ -20,6 +20,8 @@ final class Entries
                 PDO::ATTR_ERRMODE => PDO::ERRMODE_EXCEPTION,
                 PDO::ATTR_DEFAULT_FETCH_MODE => PDO::FETCH_ASSOC,
                 PDO::ATTR_EMULATE_PREPARES => false,
+                // Proving the password costs both sides more than most requests.
+                PDO::ATTR_PERSISTENT => true,
             ],
         );
         $this->makeTable();
