@@ -57,7 +57,10 @@ export function formatStatus(status: DeploymentStatus, { style, program }: Scene
 
 /** Writes what a successful `up` ends with: endpoints, instances, and what to type next. */
 export function formatArrival(status: DeploymentStatus, { style, program }: Scene): string {
-  const first = status.instances[0]?.name ?? 'INSTANCE';
+  // One with a wire, whose /etc/hosts has something to show.
+  const client = status.wires[0]?.from.split('.')[0];
+  const { name: shown } = status.instances.find((instance) => instance.appliance === client) ??
+    status.instances[0] ?? { name: 'INSTANCE' };
   return [
     `${style.bold(status.name)} is ${paintState(status.state, style)}: ${status.application} ${status.version} on ${status.pool}`,
     ...section('endpoints', endpointRows(status, style)),
@@ -66,8 +69,8 @@ export function formatArrival(status: DeploymentStatus, { style, program }: Scen
     formatTable(
       [
         [`${program} status ${status.name}`],
-        [`${program} logs ${status.name} ${first}`],
-        [`${program} exec ${status.name} ${first} -- ps`],
+        [`${program} logs ${status.name} ${shown}`],
+        [`${program} exec ${status.name} ${shown} -- cat /etc/hosts`],
         [`${program} down ${status.name} --keep-data`],
       ],
       '  ',

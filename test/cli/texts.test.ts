@@ -143,7 +143,7 @@ test('up ends with the endpoint, the instances and what to type next', (t) => {
   t.regex(text, /edge\.web {2}http:\/\/127\.0\.0\.1:8080/);
   t.regex(
     text,
-    /next:\n {2}sheaf status shop\n {2}sheaf logs shop web\.1\n {2}sheaf exec shop web\.1 -- ps\n {2}sheaf down/,
+    /next:\n {2}sheaf status shop\n {2}sheaf logs shop web\.1\n {2}sheaf exec shop web\.1 -- cat \/etc\/hosts\n {2}sheaf down/,
   );
 });
 
