@@ -1,10 +1,16 @@
+import { mkdtemp, readdir, readFile, rmdir, stat } from 'node:fs/promises';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { runCommand } from '../../engine/command.ts';
 import type { DeploymentIdentity } from '../../engine/drivers/driver.ts';
 import { findMachines } from '../../engine/drivers/qemu/instance.ts';
+import { layoutOf, runtimeFiles } from '../../engine/drivers/qemu/layout.ts';
+import { openQemuDriver } from '../../engine/drivers/qemu/open-driver.ts';
 import type { EngineError } from '../../engine/errors.ts';
 import type { GuestFile } from '../../engine/model/guest-file.ts';
 import type { ObservedInstance } from '../../engine/model/observation.ts';
@@ -114,6 +120,63 @@ test.serial('a machine that was killed is seen as failed and comes back', async 
 
   await raise(scene, scene.state, { change: 'replace', generation: 2 });
   t.is((await until(scene, (instance) => instance.healthy === true)).generation, 2);
+});
+
+test.serial(
+  'QEMU goes on without any right: a user of its own, no capability, its system calls filtered',
+  async (t) => {
+    const scene = await openScene(t);
+    await raise(scene, scene.state);
+    const [machine] = findMachines(scene.deployment.id, 'web.1');
+
+    const status = await readFile(`/proc/${machine?.pid}/status`, 'utf8');
+    const field = (name: string): string => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
+
+    t.is(field('CapEff'), '0000000000000000');
+    t.is(field('CapPrm'), '0000000000000000');
+    t.is(field('NoNewPrivs'), '1');
+    t.is(field('Seccomp'), '2');
+    t.true(
+      field('Uid')
+        .split('\t')
+        .every((id) => Number(id) >= 1_900_000_000),
+      field('Uid'),
+    );
+    t.true(
+      field('Groups')
+        .trim()
+        .split(' ')
+        .every((id) => Number(id) >= 1_900_000_000),
+      field('Groups'),
+    );
+    const files = runtimeFiles(layoutOf(scene.world.home, scene.world.runtime), scene.deployment.id, 'web.1');
+    for (const path of [files.seed, files.qmp, files.control, ...files.exec])
+      t.is((await stat(path)).mode & 0o777, 0o600, path);
+  },
+);
+
+test.serial('a full disk is told as such, and nothing half-made is kept', async (t) => {
+  const { blobs, digest: kit } = await testKit();
+  const folder = await mkdtemp(join(tmpdir(), 'sheaf-full-'));
+  await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=0700', 'tmpfs', folder]);
+  t.teardown(async () => {
+    await runCommand('umount', [folder]);
+    await rmdir(folder);
+  });
+  const [home, runtime] = [join(folder, 'home'), join(folder, 'run')];
+  const driver = await openQemuDriver({ pool: 'local', home, runtime, blobs, kit: async () => kit });
+  const deployment = newDeployment('full');
+  const state = { server: 'local', kind: 'data', sizeBytes: 2 ** 31 } as const;
+  const make = (key: string) =>
+    driver.perform(ensureStep({ kind: 'volume', key, state }), workOf(deployment));
+
+  const error = await t.throwsAsync<EngineError>(async () => {
+    for (let number = 1; number < 20; number += 1) await make(`db.${number}/data`);
+  });
+
+  t.is(error?.code, 'DISK_FULL');
+  const left = (await readdir(home, { recursive: true })).filter((path) => /drafts\/.*\/|\.new$/.test(path));
+  t.deepEqual(left, []);
 });
 
 test.serial('a machine that switches itself off is seen as stopped', async (t) => {
