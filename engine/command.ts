@@ -22,6 +22,7 @@ export const toolPackages: Readonly<Record<string, string>> = {
   nft: 'nftables',
   nsenter: 'util-linux',
   'qemu-img': 'qemu-utils',
+  resize2fs: 'e2fsprogs',
   'qemu-system-x86_64': 'qemu-system-x86',
   setpriv: 'util-linux',
   sqfstar: 'squashfs-tools',

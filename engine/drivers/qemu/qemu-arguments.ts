@@ -40,6 +40,7 @@ export function qemuArguments(machine: Machine): readonly string[] {
     ...['-cpu', machine.accelerator === 'kvm' ? 'host' : 'max'],
     ...['-smp', String(machine.cpus), '-m', `${machine.memoryMebibytes}M`],
     ...['-rtc', 'base=utc'],
+    // elevateprivileges=deny would kill the change of user by -runas; after it there is nothing to elevate, as no_new_privs is set
     ...['-sandbox', 'on,obsolete=deny,spawn=deny,resourcecontrol=deny'],
     ...(machine.user === undefined ? [] : ['-runas', `${machine.user}:${machine.user}`]),
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
