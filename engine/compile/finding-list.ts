@@ -3,8 +3,8 @@ import type { Finding, FindingSink } from '../model/finding.ts';
 /** Findings in the order in which they were made, each once. */
 export type FindingList = { readonly sink: FindingSink; readonly findings: readonly Finding[] };
 
-// Far above what is shown; bounds the memory that hostile input can take by being wrong everywhere.
-const maxFindings = 20_000;
+// Above what is shown; bounds the memory that hostile input can take by being wrong everywhere.
+const maxFindings = 5000;
 
 /** Makes an empty list. An assembly used many times over has its problems once. */
 export function createFindingList(): FindingList {

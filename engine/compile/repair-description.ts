@@ -1,4 +1,4 @@
-import { checkSchema } from '../formats/schema.ts';
+import { checkSchema, maxFaults } from '../formats/schema.ts';
 import type { SchemaFault } from '../formats/schema-fault.ts';
 import type { JsonPath } from '../model/finding.ts';
 import { memberOf } from '../model/members.ts';
@@ -41,6 +41,7 @@ export function repairDescription(
   value: unknown,
   faults: readonly SchemaFault[],
 ): Repaired | undefined {
+  if (faults.length >= maxFaults) return undefined;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const repaired = structuredClone(value) as Record<string, unknown>;
   const removed = new Set<string>();

@@ -26,7 +26,7 @@ export type Layout = {
 
 type Slot = { readonly name: string; readonly height: number; y: number };
 
-const sweeps = 12;
+const sweeps = 32;
 
 /**
  * Lays a graph out in layers from left to right.

@@ -36,6 +36,13 @@ export function createResolver(options: ResolverOptions): Resolver {
   const places = [own, ...options.catalogs];
   const findings: Finding[] = [];
   const read = new Map<string, Promise<Description>>();
+  const names = new Map<string, Promise<ReadonlySet<string>>>();
+
+  const namesIn = (place: string): Promise<ReadonlySet<string>> => {
+    const known = names.get(place) ?? listNames(place).then((list) => new Set(list));
+    names.set(place, known);
+    return known;
+  };
 
   const describe = (name: string, { file, version }: ApplianceFile): Promise<Description> => {
     const known = read.get(file);
@@ -62,6 +69,7 @@ export function createResolver(options: ResolverOptions): Resolver {
     let newest: Description | undefined;
     let unversioned: Description | undefined;
     for (const place of places) {
+      if (!(await namesIn(place)).has(parsed.name)) continue;
       const files = await listFiles(place, parsed.name);
       if (place === own) {
         for (const { file } of files) {
@@ -85,8 +93,8 @@ export function createResolver(options: ResolverOptions): Resolver {
     const found = newest ?? unversioned;
     if (found !== undefined) return { kind: 'found', newest: found, locked };
     if (versions.size > 0) return { kind: 'unsatisfiable', versions: newestFirst([...versions]) };
-    const names = await Promise.all(places.map(listNames));
-    return { kind: 'unknown', names: [...new Set(names.flat())].sort() };
+    const known = await Promise.all(places.map(namesIn));
+    return { kind: 'unknown', names: [...new Set(known.flatMap((list) => [...list]))].sort() };
   };
 
   return { resolve, findings };

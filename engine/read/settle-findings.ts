@@ -41,7 +41,7 @@ export function settleFindings(findings: readonly Finding[]): readonly Problem[]
   );
   const sorted = sortProblems(problems);
   const distinct = sorted.filter((problem, index) => !isSame(problem, sorted[index - 1]));
-  return findings.length > maxProblems ? [...distinct, omittedAfter(distinct, findings.length)] : distinct;
+  return findings.length > maxProblems ? [...distinct, omittedAfter(distinct)] : distinct;
 }
 
 function isSame(a: Problem, b: Problem | undefined): boolean {
@@ -55,7 +55,7 @@ function isSame(a: Problem, b: Problem | undefined): boolean {
   );
 }
 
-function omittedAfter(problems: readonly Problem[], count: number): Problem {
+function omittedAfter(problems: readonly Problem[]): Problem {
   const last = problems.at(-1);
   return {
     file: last?.file ?? '',
@@ -63,7 +63,7 @@ function omittedAfter(problems: readonly Problem[], count: number): Problem {
     column: last?.column ?? 1,
     code: 'PROBLEMS_OMITTED',
     severity: 'error',
-    message: `${count - maxProblems} more problems are not shown`,
+    message: `there are more than ${maxProblems} problems; the others are not shown`,
     hint: 'Mend these first.',
   };
 }

@@ -126,6 +126,24 @@ for (const name of names) {
   });
 }
 
+test('a hundred thousand wrong entries are told in linear time', (t) => {
+  const entries = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`a${index}`, { x: 1 }]));
+  const timed = (count: number) => {
+    const value = Object.assign({}, accepted.application, { appliances: entries(count) });
+    const start = performance.now();
+    const faults = checkSchema('application', value);
+    return { faults: faults.length, ms: performance.now() - start };
+  };
+  timed(100);
+
+  const [small, large] = [timed(10_000), timed(100_000)];
+
+  t.is(large.faults, small.faults);
+  // Quadratic time would be a hundredfold.
+  t.true(large.ms < 40 * Math.max(small.ms, 20), `${small.ms} ms, then ${large.ms} ms`);
+});
+
 test('definitions of one name are equal in all schemas, so that each file stands alone', (t) => {
   const seen = new Map<string, string>();
   for (const name of names) {
