@@ -1,6 +1,6 @@
 /** Finds lines and columns in one text. */
 export type LineTable = {
-  /** @returns line and column from 1; columns in UTF-16 units. Cost O(log lines). */
+  /** @returns line and column from 1; columns in UTF-16 units; of the nearest end for an offset outside of the text. Cost O(log lines). */
   placeOf(offset: number): { readonly line: number; readonly column: number };
 };
 
@@ -12,7 +12,8 @@ export function createLineTable(text: string): LineTable {
     if (code === 10 || (code === 13 && text.charCodeAt(index + 1) !== 10)) starts.push(index + 1);
   }
   return {
-    placeOf(offset) {
+    placeOf(wanted) {
+      const offset = Math.min(Math.max(0, wanted), text.length);
       let low = 0;
       let high = starts.length - 1;
       while (low < high) {

@@ -114,8 +114,13 @@ function secondDocument(events: readonly YamlEvent[]): number | undefined {
   const first = events.findIndex((event) => event.type === yamlEventId.DOCUMENT);
   const second = events.findIndex((event, index) => index > first && event.type === yamlEventId.DOCUMENT);
   if (second < 0) return undefined;
-  const node = events[second + 1];
-  return node === undefined ? 0 : eventOffset(node);
+  // An empty document stands nowhere; then the next thing that is written, or the end, stands for it.
+  return (
+    events
+      .slice(second)
+      .map(eventOffset)
+      .find((offset) => offset >= 0) ?? Number.POSITIVE_INFINITY
+  );
 }
 
 function duplicateProblems(events: readonly YamlEvent[], text: string): readonly YamlProblem[] {

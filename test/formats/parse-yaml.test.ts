@@ -68,6 +68,11 @@ test('no text makes the reader throw', (t) => {
   );
 });
 
+test('places lie inside of the text even where nothing is written', (t) => {
+  t.deepEqual(told('a: 1\n---\n'), ['3:1 YAML_MANY']);
+  t.deepEqual(told(': 1\n: 2\n'), ['1:1 KEY_DUPLICATE']);
+});
+
 test('every duplicate key is told, and the last one counts', (t) => {
   const text = 'a: 1\nb: {c: 1, c: 2, "c": 3}\na: 4\n';
 
