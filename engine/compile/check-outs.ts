@@ -21,14 +21,13 @@ export function checkOuts(
   protocols: ProtocolTable,
   sink: FindingSink,
 ): void {
-  const wired = new Set(connections.wires.map(({ from }) => endName(from)));
   const shownOuts = outsOnBoundaries(tree);
   for (const part of tree.parts) {
     for (const terminal of part.described.model.terminals.values()) {
       if (terminal.direction !== 'out' || terminal.optional) continue;
       const name = endName({ part, terminal });
       const shown = shownOuts.get(name);
-      if (wired.has(name) || shown?.scope.parent === null) continue;
+      if (connections.byOut.has(name) || shown?.scope.parent === null) continue;
       const member = shown?.scope.parent ?? part.parent;
       const label = `${member.use.name}.${shown?.name ?? terminal.name}`;
       if (connections.refusedEnds.has(`${member.scope.path} ${label}`)) continue;

@@ -19,6 +19,8 @@ export type Wire = {
 /** What became of the wires. */
 export type Connections = {
   readonly wires: readonly Wire[];
+  /** The same by {@link endName} of the out. */
+  readonly byOut: ReadonlyMap<string, Wire>;
   /** Ends, as `SCOPE USE.TERMINAL`, of wires that were refused; that they are not connected is no news. */
   readonly refusedEnds: ReadonlySet<string>;
 };
@@ -57,7 +59,7 @@ export function connectWires(tree: Tree, protocols: ProtocolTable, sink: Finding
       }
     }
   }
-  return { wires, refusedEnds };
+  return { wires, byOut, refusedEnds };
 }
 
 type Refusal = Omit<Finding, 'at'>;

@@ -24,11 +24,7 @@ export function parseWire(
 
 function parseEnd(text: string): WireEndText | undefined {
   const dot = text.indexOf('.');
-  const use = text.slice(0, dot);
-  const terminal = text.slice(dot + 1);
-  return dot > 0 && isWord(use) && isWord(terminal) ? { use, terminal } : undefined;
-}
-
-function isWord(text: string): boolean {
-  return /^[A-Za-z0-9_-]+$/.test(text);
+  if (dot <= 0 || dot !== text.lastIndexOf('.') || dot === text.length - 1) return undefined;
+  if (text.includes('/') || text.includes(' ')) return undefined;
+  return { use: text.slice(0, dot), terminal: text.slice(dot + 1) };
 }

@@ -26,6 +26,7 @@ export type PlacedContent = {
 export function settleContents(tree: Tree, sink: FindingSink): ReadonlyMap<Part, readonly PlacedContent[]> {
   const filled = new Map<Part, Map<string, PlacedContent | null>>();
   for (const { member, parent } of membersOutermostFirst(tree)) {
+    if (parent.use.contents.size === 0) continue;
     for (const [name, path] of parent.use.contents) {
       const found = lookUp(member, 'contents', name);
       if (found === 'silent') continue;

@@ -19,6 +19,8 @@ export function settlePorts(
     return typeof value === 'number' ? value : undefined;
   };
   for (const part of tree.parts) {
+    // Ports that are numbers were compared where the appliance was checked.
+    if (!takesPorts(part)) continue;
     const listeners = new Map<number, string>();
     for (const terminal of part.described.model.terminals.values()) {
       const port = portOf(part, terminal);
@@ -44,4 +46,11 @@ export function settlePorts(
     }
   }
   return portOf;
+}
+
+function takesPorts(part: Part): boolean {
+  for (const terminal of part.described.model.terminals.values()) {
+    if (terminal.direction !== 'out' && typeof terminal.port !== 'number') return true;
+  }
+  return false;
 }

@@ -99,8 +99,7 @@ export function settleProperties(
 
   const settleAll = (member: Part | Scope, properties: Properties): Readonly<Record<string, Setting>> => {
     reportUnknown(member, properties, sink);
-    const isPlain =
-      (member.parent?.use.properties.size ?? 0) === 0 && [...properties.values()].every(hasDefault);
+    const isPlain = (member.parent?.use.properties.size ?? 0) === 0;
     const shared = isPlain ? defaults.get(properties) : undefined;
     if (shared !== undefined) return shared;
     const record: Record<string, Setting> = {};
@@ -108,7 +107,8 @@ export function settleProperties(
       const setting = settleOne(member, property);
       if (setting !== undefined) record[property.name] = setting;
     }
-    if (isPlain) defaults.set(properties, record);
+    // Equal for everyone who sets nothing, unless something is missing or a secret is made for each.
+    if (isPlain && [...properties.values()].every(hasDefault)) defaults.set(properties, record);
     return deepFreeze(record);
   };
 

@@ -52,17 +52,20 @@ function settlePart(
     );
   }
   const replicas = use.replicas ?? 1;
-  const volumes = [...model.volumes.values()].map(({ name, kind, mount, sizeBytes, perReplica }): Volume => {
-    if (kind === 'data' && replicas > 1 && !perReplica) {
-      sink({
-        code: 'VOLUME_SHARED',
-        at: useSpot(part.parent, ['replicas'], 'value'),
-        message: `${replicas} replicas of ${use.name} would share its data volume ${name}`,
-        hint: `Run one, or use an appliance whose volume ${name} says perReplica: true.`,
-      });
-    }
-    return { name, kind, sizeBytes: sizes?.get(name)?.bytes ?? sizeBytes.default, mount, perReplica };
-  });
+  const volumes = Array.from(
+    model.volumes.values(),
+    ({ name, kind, mount, sizeBytes, perReplica }): Volume => {
+      if (kind === 'data' && replicas > 1 && !perReplica) {
+        sink({
+          code: 'VOLUME_SHARED',
+          at: useSpot(part.parent, ['replicas'], 'value'),
+          message: `${replicas} replicas of ${use.name} would share its data volume ${name}`,
+          hint: `Run one, or use an appliance whose volume ${name} says perReplica: true.`,
+        });
+      }
+      return { name, kind, sizeBytes: sizes?.get(name)?.bytes ?? sizeBytes.default, mount, perReplica };
+    },
+  );
   return {
     replicas,
     cpuMillicores: use.cpuMillicores ?? cpuMillicores.default,
@@ -75,6 +78,7 @@ function settlePart(
 function givenSizes(tree: Tree, sink: FindingSink): ReadonlyMap<Part, ReadonlyMap<string, GivenSize>> {
   const sizes = new Map<Part, Map<string, GivenSize>>();
   for (const { member, parent } of membersOutermostFirst(tree)) {
+    if (parent.use.volumes.size === 0) continue;
     for (const [name, bytes] of parent.use.volumes) {
       const at = useSpot(parent, ['volumes', name, 'size'], 'value');
       const found = lookUp(member, 'volumes', name);

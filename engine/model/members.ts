@@ -5,6 +5,11 @@ export function memberOf(value: unknown, name: string): unknown {
     : undefined;
 }
 
+/** Gives the values of a mapping, in order; none of anything else. */
+export function valuesOf(value: unknown): readonly unknown[] {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.values(value) : [];
+}
+
 /** Gives the members of a mapping, in order; none of anything else. */
 export function membersOf(value: unknown): readonly (readonly [string, unknown])[] {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.entries(value) : [];

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { digestOf } from '../digest.ts';
-import { memberOf, membersOf } from '../model/members.ts';
+import { memberOf, valuesOf } from '../model/members.ts';
 import { type Attachment, attachmentKey, type DescriptionKind } from '../model/source.ts';
 import { findInside } from './find-inside.ts';
 import { listFolder } from './list-folder.ts';
@@ -49,9 +49,9 @@ function ownPaths(value: unknown): readonly AttachmentPath[] {
 }
 
 function contentPaths(value: unknown): readonly AttachmentPath[] {
-  return membersOf(memberOf(value, 'appliances'))
-    .flatMap(([, use]) => membersOf(memberOf(use, 'content')))
-    .flatMap(([, path]) => pathOf('folder', path));
+  return valuesOf(memberOf(value, 'appliances'))
+    .flatMap((use) => valuesOf(memberOf(use, 'content')))
+    .flatMap((path) => pathOf('folder', path));
 }
 
 function pathOf(form: AttachmentForm, path: unknown): readonly AttachmentPath[] {

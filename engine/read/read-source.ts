@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
-import { memberOf, membersOf } from '../model/members.ts';
+import { memberOf, valuesOf } from '../model/members.ts';
 import type { Description, Resolution, Source } from '../model/source.ts';
 import { descriptionFiles, readDescription } from './read-description.ts';
 import { readLock } from './read-lock.ts';
@@ -78,7 +78,7 @@ async function findDescription(place: string, shown: string): Promise<string> {
 function usesIn(description: Description): ReadonlySet<string> {
   if (description.kind === 'appliance') return new Set();
   const found = new Set<string>();
-  for (const [, use] of membersOf(memberOf(description.value, 'appliances'))) {
+  for (const use of valuesOf(memberOf(description.value, 'appliances'))) {
     const uses = memberOf(use, 'uses');
     if (typeof uses === 'string') found.add(uses);
   }
