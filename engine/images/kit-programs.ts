@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { runCommand } from '../command.ts';
 
 /** The programs of the kit that are ours. */
-export const kitPrograms = ['supervisor', 'attendant'] as const;
+const kitPrograms = ['supervisor', 'attendant'] as const;
 
 /** The bytes of each of {@link kitPrograms}. */
 export type KitPrograms = Readonly<Record<(typeof kitPrograms)[number], Uint8Array>>;

@@ -1,7 +1,7 @@
 import type { PlainValue } from './value.ts';
 
 /** The types of properties and parameters; `list` is a list of texts. */
-export const propertyTypes = [
+const propertyTypes = [
   'string',
   'integer',
   'number',

@@ -41,7 +41,7 @@ export const knownProtocols: ProtocolTable = new Map([
 ]);
 
 /** Lists a protocol and those above it, nearest first; ends early where the table does not know a parent or repeats one. */
-export function ancestryOf(table: ProtocolTable, protocol: string): readonly string[] {
+function ancestryOf(table: ProtocolTable, protocol: string): readonly string[] {
   const line: string[] = [];
   let name: string | null | undefined = protocol;
   while (typeof name === 'string' && table.has(name) && !line.includes(name)) {

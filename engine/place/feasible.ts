@@ -2,7 +2,7 @@ import type { Resources, Server } from '../model/pool.ts';
 import { formatSize } from '../units.ts';
 
 /** How many times a server's cores are given out: they are shared by time, and most instances wait most of the time. */
-export const cpuOvercommit = 4;
+const cpuOvercommit = 4;
 
 /** Tells how much of a server can be given out; memory and disk are never given out twice. */
 export function capacityOf(server: Server): Resources {
@@ -31,6 +31,6 @@ export function rejectionOf(server: Server, held: Resources, demand: Resources):
 }
 
 /** Writes millicores as cores: `0.5 cores`. */
-export function formatCores(millicores: number): string {
+function formatCores(millicores: number): string {
   return `${Number((millicores / 1000).toFixed(2))} cores`;
 }

@@ -15,7 +15,7 @@ export type TemplateFinding = {
 };
 
 /** Characters that a template may have. */
-export const templateLimit = 2 ** 20;
+const templateLimit = 2 ** 20;
 
 /** Nunjucks trims white space with an expression of quadratic cost, so runs of it are bounded before it parses. */
 const longestBlank = /\s{512}/;

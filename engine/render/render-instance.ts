@@ -7,7 +7,7 @@ import { guestSpecOf } from './guest-spec.ts';
 import type { Renderer, RenderRequest } from './renderer.ts';
 
 /** Where the supervisor looks for its instructions. */
-export const guestSpecPath = '/etc/sheaf/instance.json';
+const guestSpecPath = '/etc/sheaf/instance.json';
 
 /** What rendering an instance needs besides its state. */
 export type RenderInputs = {

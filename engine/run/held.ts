@@ -43,7 +43,7 @@ export function heldElsewhere(
 type Claim = { readonly server: string; readonly resources: Resources };
 
 /** Tells what a deployment holds of which server; stopped on request, it is its disks alone. */
-export function claimsOf({ spec }: DeploymentRecord): readonly Claim[] {
+function claimsOf({ spec }: DeploymentRecord): readonly Claim[] {
   const servers = new Map(Object.entries(spec.placement));
   return instancesOf(spec.blueprint).flatMap(({ name, appliance }) => {
     const server = servers.get(name);

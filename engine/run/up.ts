@@ -132,7 +132,7 @@ export async function planUp(
 }
 
 /** Counts a plan's steps by what they do. */
-export function summaryOf(plan: Plan): Readonly<Record<Change, number>> {
+function summaryOf(plan: Plan): Readonly<Record<Change, number>> {
   const summary = { create: 0, update: 0, replace: 0, remove: 0 };
   for (const step of plan.steps) summary[step.change]++;
   return summary;

@@ -76,7 +76,7 @@ export function begin(database: Database, request: BeginRequest): Begun {
 }
 
 /** Writes a deployment's row whole. */
-export function writeDeployment(database: Database, deployment: DeploymentRecord): void {
+function writeDeployment(database: Database, deployment: DeploymentRecord): void {
   database.run(
     `INSERT INTO deployments (id, owner, name, pool, generation, created_at, spec) VALUES (?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO UPDATE SET pool = excluded.pool, generation = excluded.generation, spec = excluded.spec`,

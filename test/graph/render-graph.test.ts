@@ -1,11 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import test from 'ava';
-import { compile } from '../../engine/compile/compile.ts';
 import { graphOfSource } from '../../engine/compile/graph-of-source.ts';
-import { graphOf } from '../../engine/graph/graph-of.ts';
 import { renderGraph } from '../../engine/graph/render-graph.ts';
-import type { GraphView } from '../../engine/model/graph-view.ts';
 import { graphFormats } from '../../engine/model/request.ts';
 import { readSource } from '../../engine/read/read-source.ts';
 
@@ -23,17 +20,6 @@ for (const format of graphFormats) {
     t.is(text, readFileSync(expected, 'utf8'));
   });
 }
-
-test('a blueprint and its source show the same graph, but for settled ports', async (t) => {
-  const source = await readSource(site, options);
-  const { blueprint } = compile(source, { set: { token: 'x' } }, () => []);
-
-  const settled = blueprint && graphOf(blueprint);
-
-  const withoutPorts = (view: GraphView | null) =>
-    JSON.stringify(view, (key, value) => (key === 'port' ? undefined : value));
-  t.is(withoutPorts(settled), withoutPorts(graphOfSource(source)));
-});
 
 test('an assembly shows its boundary, an appliance its terminals', async (t) => {
   const draw = async (name: string) => {

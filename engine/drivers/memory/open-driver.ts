@@ -24,7 +24,7 @@ export type MemoryDriverOptions = {
 };
 
 /** One large server. */
-export const memoryServer: Server = {
+const memoryServer: Server = {
   name: 'memory',
   capacity: { cpuMillicores: 64_000, memoryBytes: 2 ** 40, diskBytes: 2 ** 44 },
   used: { cpuMillicores: 0, memoryBytes: 0, diskBytes: 0 },

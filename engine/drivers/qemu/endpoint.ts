@@ -63,7 +63,7 @@ export function works(deployment: string, record: ObjectRecord<'endpoint'>): boo
 }
 
 /** Writes the attendant's command line. */
-export function endpointArguments(deployment: string, key: string, state: EndpointState): readonly string[] {
+function endpointArguments(deployment: string, key: string, state: EndpointState): readonly string[] {
   const user = String(userIdOf(deployment, `endpoint ${key}`));
   return [
     'endpoint',

@@ -16,7 +16,7 @@ export type Layout = {
 };
 
 /** How many commands can run in one instance at once; kit/PROTOCOL.md gives a guest as many ports. */
-export const execPorts = 4;
+const execPorts = 4;
 
 /**
  * Chooses the places below the two folders.
@@ -34,7 +34,7 @@ export function layoutOf(home: string, runtime: string): Layout {
 }
 
 /** Gives the folder with everything of one deployment. */
-export function deploymentFolder(layout: Layout, deployment: string): string {
+function deploymentFolder(layout: Layout, deployment: string): string {
   return join(layout.deployments, deployment);
 }
 

@@ -5,7 +5,7 @@ import { connectLines, isMessage, type Message, type Patience, silent } from './
  *
  * @source qemu/docs/interop/qmp-spec.txt
  */
-export async function askMonitor(path: string, command: string, patience: Patience): Promise<Message> {
+async function askMonitor(path: string, command: string, patience: Patience): Promise<Message> {
   const socket = await connectLines(path, patience);
   try {
     await socket.receive(patience); // its greeting

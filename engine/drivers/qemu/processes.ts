@@ -18,7 +18,7 @@ export function findProcesses(accepts: (args: readonly string[]) => boolean): re
 }
 
 /** Sends a signal to exactly this process. @returns whether it was there */
-export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
+function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (!isAlive(identity)) return false;
   try {
     process.kill(identity.pid, signal);

@@ -26,7 +26,7 @@ export async function localServer(context: DriverContext): Promise<Server> {
 }
 
 /** Adds up what the deployments on this machine hold. */
-export async function usedByDeployments({ layout }: Pick<DriverContext, 'layout'>): Promise<Resources> {
+async function usedByDeployments({ layout }: Pick<DriverContext, 'layout'>): Promise<Resources> {
   let used: Resources = { cpuMillicores: 0, memoryBytes: 0, diskBytes: 0 };
   for (const deployment of await listFolder(layout.deployments)) {
     for (const { state } of await listRecords(layout, deployment, 'instance'))
