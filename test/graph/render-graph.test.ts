@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import test from 'ava';
 import { graphOfSource } from '../../engine/compile/graph-of-source.ts';
 import { renderGraph } from '../../engine/graph/render-graph.ts';
+import type { GraphView } from '../../engine/model/graph-view.ts';
 import { graphFormats } from '../../engine/model/request.ts';
 import { readSource } from '../../engine/read/read-source.ts';
 

@@ -8,8 +8,8 @@ import { allocate } from '../../engine/plan/allocate.ts';
 import { fingerprintOf } from '../../engine/plan/change.ts';
 import { desired } from '../../engine/plan/desired.ts';
 import { type DiffRequest, diff } from '../../engine/plan/diff.ts';
-import { renderPlan } from './render-plan.ts';
 import { guestbook, sampleClosure } from '../sample/blueprint.ts';
+import { renderPlan } from './render-plan.ts';
 
 const small = guestbook();
 
