@@ -19,6 +19,10 @@ export type Session = {
   readonly close: () => void;
 };
 
+/** What may be on the way to a command that has not taken it. */
+const windowBytes = 256 * 2 ** 10;
+const pieceBytes = 48_000;
+
 let count = 0;
 
 /** Opens a session on a guest's socket, and waits until the guest answers. */
@@ -30,7 +34,10 @@ export async function openSession(path: string, limitMs = 60_000): Promise<Sessi
   socket.setMaxListeners(0);
   socket.on('error', () => undefined); // what waits for an answer learns of it from the end of the socket
   const synchronised = new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`no answer on ${path}`)), limitMs);
+    const timer = setTimeout(() => {
+      reject(new Error(`no answer on ${path}`));
+      socket.destroy();
+    }, limitMs);
     socket.once('close', () => reject(new Error(`${path} was closed`)));
     let isOpen = false;
     createInterface({ input: socket }).on('line', (line) => {
@@ -77,21 +84,29 @@ function requests(
   const run = async (command: readonly string[], members: Message = {}, stdin?: Buffer): Promise<Ended> => {
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
+    let sent = 0;
+    let taken = 0;
+    const feed = (id: string): void => {
+      if (stdin === undefined || sent > stdin.length) return;
+      while (sent < stdin.length && sent - taken + pieceBytes <= windowBytes) {
+        const piece = stdin.subarray(sent, sent + pieceBytes);
+        sent += piece.length;
+        socket.write(`${JSON.stringify({ id, stdin: piece.toString('base64') })}\n`);
+      }
+      if (sent < stdin.length) return;
+      sent += 1; // the end is sent once
+      socket.write(`${JSON.stringify({ id, stdin: null })}\n`);
+    };
     const ok = await ask(
       'exec',
       { command, ...members, ...(stdin && { stdin: true }) },
       (piece) => {
         if (typeof piece['stdout'] === 'string') stdout.push(Buffer.from(piece['stdout'], 'base64'));
         if (typeof piece['stderr'] === 'string') stderr.push(Buffer.from(piece['stderr'], 'base64'));
+        taken += Number(piece['taken'] ?? 0);
+        feed(String(piece['id']));
       },
-      (id) => {
-        if (stdin === undefined) return;
-        for (let at = 0; at < stdin.length; at += 48_000) {
-          const piece = stdin.subarray(at, at + 48_000).toString('base64');
-          socket.write(`${JSON.stringify({ id, stdin: piece })}\n`);
-        }
-        socket.write(`${JSON.stringify({ id, stdin: null })}\n`);
-      },
+      feed,
     );
     return {
       exitCode: Number(ok['exitCode']),

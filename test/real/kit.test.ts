@@ -113,7 +113,11 @@ test.serial(
 
     const healthy = await until(session, (s) => s.healthy === true);
     const page = await session.run(['busybox', 'wget', '-q', '-O', '-', 'http://127.0.0.1/']);
-    const user = await session.run(['sh', '-c', 'busybox stat -c %u:%g /proc/$(busybox pidof httpd)']);
+    const user = await session.run([
+      'sh',
+      '-c',
+      `${seek('[h]ttpd -f')} | while read pid rest; do busybox stat -c %u:%g /proc/$pid; done`,
+    ]);
     const flaky = await until(session, (s) => stateOf(s, 'flaky').restarts >= 3);
     await session.run(['busybox', 'killall', '-9', 'busybox']);
     const back = await until(session, (s) => stateOf(s, 'web').restarts >= 1 && s.healthy === true);
@@ -204,7 +208,7 @@ test.serial('commands get their input, give their output and their exit code', a
   const killed = await session.run(['sh', '-c', 'kill -TERM $$']);
   const late = await session.run(['busybox', 'sleep', '100'], { timeoutMs: 300 });
   const lingering = await session.run(['sh', '-c', 'busybox setsid busybox sleep 4242 & echo on']);
-  const strays = await session.run(['sh', '-c', 'busybox pgrep -f "[s]leep 4242"']);
+  const strays = await session.run(['sh', '-c', seek('[s]leep 4242')]);
   const parallel = await Promise.all(
     ['exec.2', 'exec.3', 'exec.4', 'control'].map(async (port) => {
       const one = await openSession(machine.socket(port));
@@ -236,7 +240,7 @@ test.serial('a port serves the next host after one that vanished, whose command 
   silent.run(['busybox', 'sleep', '4243'], {}, Buffer.alloc(8_000_000)).catch(() => undefined);
   torn.send('{"id":"x","op":"exec","command":["sh","-c"');
   const control = await openSession(machine.socket('control'));
-  await untilRun(control, ['sh', '-c', 'busybox pgrep -f "[s]leep 4243" && busybox pgrep -f "[b]usybox yes"'], 0);
+  await untilRun(control, ['sh', '-c', `${seek('[s]leep 4243')} && ${seek('[b]usybox yes')}`], 0);
 
   for (const session of [flood, silent, torn]) session.close();
   const again = await Promise.all(
@@ -245,7 +249,7 @@ test.serial('a port serves the next host after one that vanished, whose command 
       return (await session.run(['busybox', 'echo', port])).stdout.toString();
     }),
   );
-  await untilRun(control, ['sh', '-c', 'busybox pgrep -f "[s]leep 4243" || busybox pgrep -f "[b]usybox yes"'], 1);
+  await untilRun(control, ['sh', '-c', `${seek('[s]leep 4243')} || ${seek('[b]usybox yes')}`], 1);
 
   t.deepEqual(again, ['exec.1\n', 'exec.2\n', 'exec.3\n']);
 });
@@ -449,6 +453,11 @@ function stateOf(status: Status, name: string): Status['services'][number] {
 
 function service(name: string, command: readonly string[], rest: object = {}): object {
   return { name, command, after: [], environment: {}, stop: { signal: 'TERM', timeoutMs: 3000 }, ...rest };
+}
+
+/** A command that lists the processes of a command line; it fails when there are none. */
+function seek(pattern: string): string {
+  return `busybox ps -o pid,args | busybox grep '${pattern}'`;
 }
 
 function complete(description: object): object {

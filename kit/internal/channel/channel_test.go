@@ -135,8 +135,13 @@ func TestTheSessionEndsWhenTheHostGoesWhileItsInputWaits(t *testing.T) {
 		<-s.Context.Done() // takes no input
 		close(ended)
 	})
-	h.send(`{"sync":"a"}` + "\n" + `{"id":1,"op":"x"}` + "\n" + strings.Repeat(`{"id":1,"stdin":"eA=="}`+"\n", 10))
+	h.send(`{"sync":"a"}` + "\n" + `{"id":1,"op":"x"}` + "\n")
 	h.expect("", `{"sync":"a"}`)
+	tooMuch := strings.Repeat(`{"id":1,"stdin":"`+strings.Repeat("eHh4", 10_000)+`"}`+"\n", 60)
+	_ = h.connection.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+	if _, err := io.WriteString(h.connection, tooMuch); err == nil {
+		t.Error("memory without bounds")
+	}
 	h.connection.Close()
 	select {
 	case <-ended:
@@ -145,11 +150,18 @@ func TestTheSessionEndsWhenTheHostGoesWhileItsInputWaits(t *testing.T) {
 	}
 }
 
+func TestASyncIsSeenBehindAllTheInputThatMayBeOnTheWay(t *testing.T) {
+	h := connect(t, func(s *Session, r Request) { <-s.Context.Done() })
+	piece := `{"id":1,"stdin":"` + strings.Repeat("eHh4", 1<<12) + `"}` + "\n" // 12 KiB
+	h.send(`{"sync":"a"}` + "\n" + `{"id":1,"op":"x"}` + "\n" + strings.Repeat(piece, 21) + `{"sync":"b"}` + "\n")
+	h.expect("", `{"sync":"a"}`, "", `{"sync":"b"}`)
+}
+
 func TestInputsReachTheirRequestInOrder(t *testing.T) {
 	h := connect(t, func(s *Session, r Request) {
 		var seen []string
 		for len(seen) < 3 {
-			input := <-r.Inputs
+			input, _ := r.Inputs.Next(s.Context.Done())
 			seen = append(seen, input.Signal+string(input.Stdin))
 		}
 		s.Answer(r, seen)

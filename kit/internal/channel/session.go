@@ -14,14 +14,7 @@ type Request struct {
 	// Line is the whole message, for the members that belong to the op.
 	Line []byte
 	// Inputs is what the host sends to this request.
-	Inputs <-chan Input
-}
-
-// Input is what a host sends to a request that is still being answered: a piece of standard input, or a signal.
-type Input struct {
-	// Stdin is nil in a signal and at the end of the input.
-	Stdin  []byte
-	Signal string
+	Inputs *Inputs
 }
 
 // mostRequests bounds what one session may have in work.
@@ -36,10 +29,10 @@ type Session struct {
 
 	writing sync.Mutex
 	work    sync.WaitGroup
-	room    chan struct{}
 
-	mu     sync.Mutex
-	inputs map[string]chan<- Input
+	mu sync.Mutex
+	// requests in work, by id
+	requests map[string]*Inputs
 }
 
 func open(transport Transport) *Session {
@@ -48,8 +41,7 @@ func open(transport Transport) *Session {
 		Context:   ctx,
 		cancel:    cancel,
 		transport: transport,
-		room:      make(chan struct{}, mostRequests),
-		inputs:    map[string]chan<- Input{},
+		requests:  map[string]*Inputs{},
 	}
 }
 
@@ -66,32 +58,57 @@ func (s *Session) end() {
 
 // start works on a request beside the reading of further ones. @returns false when the host is gone
 func (s *Session) start(request Request, handle func(*Session, Request)) bool {
-	if !give(s.transport, s.room, struct{}{}) {
+	request.Inputs = newInputs()
+	if !s.await(func() bool { return s.enter(request) }) {
 		return false
 	}
-	inputs := make(chan Input, 4)
-	request.Inputs = inputs
-	s.mu.Lock()
-	s.inputs[string(request.ID)] = inputs // before the next line is read, which may be its first input
-	s.mu.Unlock()
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
-		defer func() { <-s.room }()
-		defer s.forget(request, inputs)
+		defer s.leave(request)
 		handle(s, request)
 	}()
 	return true
 }
 
-// forget lets further inputs of a request fall, and frees a reader that waits for room for one.
-func (s *Session) forget(request Request, inputs <-chan Input) {
+// enter makes a request known, before the next line is read, which may be its first input.
+func (s *Session) enter(request Request) bool {
 	s.mu.Lock()
-	delete(s.inputs, string(request.ID))
-	s.mu.Unlock()
-	for len(inputs) > 0 {
-		<-inputs
+	defer s.mu.Unlock()
+	if _, isThere := s.requests[string(request.ID)]; isThere || len(s.requests) >= mostRequests {
+		return false
 	}
+	s.requests[string(request.ID)] = request.Inputs
+	return true
+}
+
+func (s *Session) leave(request Request) {
+	request.Inputs.end()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.requests, string(request.ID))
+}
+
+// pass hands an input to its request, if that is still in work. @returns false when the host is gone
+func (s *Session) pass(id string, input Input) bool {
+	s.mu.Lock()
+	inputs := s.requests[id]
+	s.mu.Unlock()
+	return inputs == nil || s.await(func() bool { return inputs.add(input) })
+}
+
+const roomCheck = 10 * time.Millisecond
+
+// await tries until an act has room, which it has at once for a host that keeps to the limits. Meanwhile nobody reads,
+// so it looks whether the host is still there. @returns false when it is not
+func (s *Session) await(act func() bool) bool {
+	for !act() {
+		if s.transport.IsHostGone() {
+			return false
+		}
+		time.Sleep(roomCheck)
+	}
+	return true
 }
 
 // greet answers a sync, before anything else is sent. The line before it may have been cut off when an earlier
@@ -143,31 +160,4 @@ func (s *Session) Fail(request Request, code string, err error) {
 		ID    json.RawMessage `json:"id"`
 		Error failure         `json:"error"`
 	}{request.ID, failure{code, err.Error()}})
-}
-
-// pass hands an input to its request, if that still takes any. @returns false when the host is gone
-func (s *Session) pass(id string, input Input) bool {
-	s.mu.Lock()
-	queue, isWanted := s.inputs[id]
-	s.mu.Unlock()
-	return !isWanted || give(s.transport, queue, input)
-}
-
-const roomCheck = 100 * time.Millisecond
-
-// give waits until a queue has room. Nobody reads from the transport meanwhile, so it looks now and then whether the
-// host is still there. @returns false when it is not
-func give[T any](transport Transport, queue chan<- T, item T) bool {
-	for {
-		timer := time.NewTimer(roomCheck)
-		select {
-		case queue <- item:
-			timer.Stop()
-			return true
-		case <-timer.C:
-			if transport.IsHostGone() {
-				return false
-			}
-		}
-	}
 }

@@ -65,7 +65,7 @@ func Run(table *process.Table, session *channel.Session, asked channel.Request) 
 	go pass(session, asked, "stderr", pipes.stderr.ours, &outputs)
 	over := make(chan struct{})
 	defer close(over)
-	go feed(p, pipes.stdin.ours, asked.Inputs, over)
+	go feed(session, asked, p, pipes.stdin.ours, over)
 	awaitEnd(session, p, r.TimeoutMs)
 	drain(session, p, pipes, &outputs)
 	session.Answer(asked, result{p.ExitCode()})
@@ -137,27 +137,26 @@ func pass(session *channel.Session, asked channel.Request, name string, from *os
 	}
 }
 
-// feed passes the host's input on, and goes on taking it when the command does not want it any more.
-func feed(p *process.Process, stdin *os.File, inputs <-chan channel.Input, over <-chan struct{}) {
+// feed passes the host's input on, tells how much of it was taken, and goes on taking it when the command does not
+// want it any more.
+func feed(session *channel.Session, asked channel.Request, p *process.Process, stdin *os.File, over <-chan struct{}) {
 	if stdin != nil {
 		defer stdin.Close()
 	}
 	for {
-		select {
-		case <-over:
+		input, ok := asked.Inputs.Next(over)
+		switch {
+		case !ok:
 			return
-		case input := <-inputs:
-			switch {
-			case input.Signal != "":
-				if signal, err := process.SignalOf(input.Signal); err == nil {
-					p.Signal(signal)
-				}
-			case stdin == nil:
-			case input.Stdin == nil:
-				stdin.Close()
-			default:
-				_, _ = stdin.Write(input.Stdin) // a command may close its input early
+		case input.Signal != "":
+			if signal, err := process.SignalOf(input.Signal); err == nil {
+				p.Signal(signal)
 			}
+		case input.Stdin == nil:
+			stdin.Close() // of a nil file: an error and nothing else
+		default:
+			_, _ = stdin.Write(input.Stdin) // a command may close its input early
+			_ = session.Send(map[string]any{"id": asked.ID, "taken": len(input.Stdin)})
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"sheaf/kit/internal/service"
 )
 
-// Until the first probe succeeds, probes come in this rhythm when the declared one is slower: somebody waits for it.
+// While the instance is not healthy, probes come in this rhythm when the declared one is slower: somebody waits for it.
 const eagerRhythm = 500 * time.Millisecond
 
 // followHealth begins to probe as the description says, from nothing known. Callers hold the lock.
@@ -40,10 +40,16 @@ func (g *Guest) probeHealth(ctx context.Context, health instance.Health, address
 			return
 		}
 		if err == nil {
+			if !wasHealthy {
+				g.console.Printf("healthy")
+			}
 			failures, wasHealthy = 0, true
 			g.setHealth(ctx, true, "")
 		} else {
 			failures++
+			if failures == health.Failures {
+				g.console.Printf("not healthy: %s", err)
+			}
 			if !wasHealthy || failures >= health.Failures {
 				wasHealthy = false
 				g.setHealth(ctx, false, "health: "+err.Error())
@@ -62,17 +68,9 @@ func (g *Guest) probeHealth(ctx context.Context, health instance.Health, address
 func (g *Guest) setHealth(ctx context.Context, healthy bool, note string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if ctx.Err() != nil {
-		return // another prober has taken over
+	if ctx.Err() == nil { // else another prober has taken over
+		g.healthy, g.healthNote = &healthy, note
 	}
-	if g.healthy == nil || *g.healthy != healthy {
-		if healthy {
-			g.console.Printf("healthy")
-		} else {
-			g.console.Printf("not healthy: %s", note)
-		}
-	}
-	g.healthy, g.healthNote = &healthy, note
 }
 
 func (g *Guest) probeOnce(ctx context.Context, health instance.Health, address string) error {
