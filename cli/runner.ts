@@ -22,7 +22,8 @@ export function createRunner(
     const isJson = options.json === true;
     const { TERM: terminalType } = env;
     const isTerminal = stdout.isTTY === true && terminalType !== 'dumb' && !isJson;
-    const interrupts = watchInterrupts(process, kind);
+    const hasTerminal = [stdin, stdout, stderr].some((stream) => stream.isTTY === true);
+    const interrupts = watchInterrupts(process, kind, { hasTerminal });
     let opened: Promise<Engine> | undefined;
     output.goesOnWithout = kind === 'changes';
     const host: Host = {

@@ -58,7 +58,7 @@ export async function execute(context: RunContext, execution: Execution): Promis
     await Promise.race(running.values());
   }
   if (failures.size > 0) throw failureOf(execution, failures, context.signal);
-  if (waiting.size > 0) throw interrupted(plan.deployment);
+  if (waiting.size > 0) throw interrupted(plan.deployment, true);
 }
 
 // without the journal nothing may be changed: nobody could find out what was begun
@@ -75,9 +75,9 @@ function failureOf(
   const lost = all.find(endsEverything);
   if (lost) return lost;
   // steps that were told to stop end with errors of their own
-  if (signal.aborted) return interrupted(plan.deployment);
+  if (signal.aborted) return interrupted(plan.deployment, true);
   const [[step, first] = []] = failures;
-  if (!step || !first) return interrupted(plan.deployment);
+  if (!step || !first) return interrupted(plan.deployment, true);
   const failed = Object.fromEntries(
     [...failures].map(([{ kind, key }, error]) => [`${kind} ${key}`, error.message]),
   );

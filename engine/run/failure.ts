@@ -13,10 +13,11 @@ export function operationError(error: EngineError): OperationError {
   return { code: error.code, message: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
 }
 
-/** Makes the error of an operation that was stopped on request. */
-export function interrupted(name: string): EngineError {
+/** Makes the error of an operation that was stopped on request. @param isUndoable - it left something that a rollback takes back */
+export function interrupted(name: string, isUndoable: boolean): EngineError {
+  const undo = isUndoable ? ', or `up` with --rollback to undo it' : '';
   return new EngineError('OPERATION_INTERRUPTED', `the operation on ${name} was stopped on request`, {
-    hint: 'Run the same command again to go on, or `up` with --rollback to undo it.',
+    hint: `Run the same command again to go on${undo}.`,
   });
 }
 

@@ -1,3 +1,4 @@
+import type { EngineError } from '../errors.ts';
 import type { Plan } from '../model/step.ts';
 import type { BeginRequest, Begun, DeploymentSpec, Outcome } from '../model/store.ts';
 import type { RunContext } from './context.ts';
@@ -26,7 +27,7 @@ export async function runOperation<T>(
   body: (begun: Begun, carry: Carry) => Promise<Ending<T>>,
 ): Promise<T> {
   const { store, report, clock, holder, isAlive } = context;
-  if (context.signal.aborted) throw interrupted(request.name);
+  if (context.signal.aborted) throw interrupted(request.name, false);
   const operation = context.newId();
   const begun = await store.begin({ ...request, operation, holder, isAlive, at: clock() });
   let steps = 0;
@@ -46,7 +47,10 @@ export async function runOperation<T>(
     ending = await body(begun, { planned });
     await store.end(begun.lease, operation, { state: 'done', spec: ending.spec }, clock());
   } catch (cause) {
-    const error = context.signal.aborted ? asInterrupted(cause, request.name) : asEngineError(cause);
+    const isUndoable = isPlanned || begun.resumed.length > 0;
+    const error = context.signal.aborted
+      ? asInterrupted(cause, interrupted(request.name, isUndoable))
+      : asEngineError(cause);
     // whoever took over closes it
     if (error.code === 'LEASE_LOST') throw error;
     const state = error.code === 'OPERATION_INTERRUPTED' ? 'interrupted' : 'failed';
@@ -61,7 +65,7 @@ export async function runOperation<T>(
 }
 
 // whatever broke while everything was being stopped broke because of that
-function asInterrupted(cause: unknown, name: string) {
+function asInterrupted(cause: unknown, told: EngineError): EngineError {
   const error = asEngineError(cause);
-  return error.code === 'LEASE_LOST' ? error : interrupted(name);
+  return error.code === 'LEASE_LOST' ? error : told;
 }

@@ -65,7 +65,7 @@ async function rest(context: RunContext, name: string): Promise<void> {
   try {
     await pause(context.limits.settlePauseMs, undefined, { signal: context.signal });
   } catch {
-    throw interrupted(name);
+    throw interrupted(name, true);
   }
 }
 

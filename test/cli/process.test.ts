@@ -12,10 +12,10 @@ type Interruptible = {
   readonly exits: readonly number[];
 };
 
-function interruptible(kind: VerbKind): Interruptible {
+function interruptible(kind: VerbKind, hasTerminal = true): Interruptible {
   const exits: number[] = [];
   const process = Object.assign(new EventEmitter(), { exit: (code: number) => void exits.push(code) });
-  return { process, interrupts: watchInterrupts(process, kind), exits };
+  return { process, interrupts: watchInterrupts(process, kind, { hasTerminal }), exits };
 }
 
 async function runShell(script: string): Promise<{ readonly code: number; readonly stderr: string }> {
@@ -51,6 +51,19 @@ test('what only reads ends at the first Ctrl-C, what follows ends by its signal'
   t.deepEqual(reading.exits, [143]);
   t.deepEqual(following.exits, []);
   t.true(following.interrupts.signal.aborted);
+});
+
+test('a terminal that goes away ends a verb as Ctrl-C does; where there is none, as under nohup, nothing ends', (t) => {
+  const attached = interruptible('changes');
+  const detached = interruptible('changes', false);
+
+  attached.process.emit('SIGHUP', 'SIGHUP');
+  detached.process.emit('SIGHUP', 'SIGHUP');
+  detached.process.emit('SIGHUP', 'SIGHUP');
+
+  t.true(attached.interrupts.signal.aborted);
+  t.false(detached.interrupts.signal.aborted);
+  t.deepEqual(detached.exits, []);
 });
 
 test('after a verb has ended signals act as they always do', (t) => {

@@ -241,17 +241,19 @@ test('a request to stop reaches the running steps, and the same command goes on'
     { signal: controller.signal },
   );
 
-  await t.throwsAsync(up(stopped.context, upRequest(blueprint), closure), { code: 'OPERATION_INTERRUPTED' });
+  const error = await t.throwsAsync(up(stopped.context, upRequest(blueprint), closure));
   const { context } = house.enter();
   const between = await status(context, 'default', 'shop');
   const seen = await up(context, upRequest(blueprint), closure);
 
+  t.like(error, { code: 'OPERATION_INTERRUPTED' });
+  t.regex((error as EngineError).hint ?? '', /--rollback/);
   t.is(between.state, 'unfinished');
   t.like(stopped.events.at(-1), { type: 'operation', state: 'interrupted' });
   t.is(seen.state, 'running');
 });
 
-test('a request to stop before the first step leaves nothing', async (t) => {
+test('a request to stop before the first step leaves nothing, and offers no undoing', async (t) => {
   const house = newHouse();
   const controller = new AbortController();
   const { context } = house.enter({}, { signal: controller.signal });
@@ -260,7 +262,9 @@ test('a request to stop before the first step leaves nothing', async (t) => {
     return await closure();
   };
 
-  await t.throwsAsync(up(context, upRequest(blueprint), slow), { code: 'OPERATION_INTERRUPTED' });
+  const error = await t.throwsAsync(up(context, upRequest(blueprint), slow));
+
+  t.like(error, { code: 'OPERATION_INTERRUPTED', hint: 'Run the same command again to go on.' });
 
   t.deepEqual(await house.store.deployments(), []);
   t.deepEqual(await thingsIn(house), []);
