@@ -1,4 +1,3 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { graphOfSource } from './compile/graph-of-source.ts';
@@ -37,6 +36,7 @@ import { planUp, up } from './run/up.ts';
 import { openBlobs } from './store/blob-folder.ts';
 import { openSecretBox, type SecretBox } from './store/secrets.ts';
 import { openStore } from './store/store.ts';
+import { makeFolder, writeWhole } from './whole-file.ts';
 
 /** What a driver is opened with. */
 export type DriverParts = {
@@ -133,8 +133,7 @@ export class Engine {
     const changed = changedNames(source.lock?.lock ?? null, lock);
     const file = join(source.root.folder, lockFile);
     if (source.lock === null || changed.length > 0) {
-      await writeFile(`${file}.new`, lockText(lock));
-      await rename(`${file}.new`, file);
+      await writeWhole(file, lockText(lock), 0o666);
     }
     return { file, changed };
   }
@@ -400,7 +399,7 @@ export class Engine {
 }
 
 async function openState({ home, keyFile }: EngineOptions): Promise<Opened> {
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  await makeFolder(home);
   const blobs = await openBlobs(join(home, 'blobs'), { temporary: join(home, 'drafts') });
   return { store: openStore(join(home, 'state.db')), blobs, secretBox: openSecretBox(keyFile) };
 }

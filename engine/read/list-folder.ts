@@ -7,6 +7,7 @@ import type { Digest } from '../digest.ts';
 import { EngineError } from '../errors.ts';
 import { type ContentEntry, contentDigest } from '../model/content-listing.ts';
 import type { ProblemCode } from '../problem-table.ts';
+import { systemCode } from '../system-code.ts';
 
 /** The canonical listing of a content folder, or the first thing in it that content may not hold. */
 export type FolderOutcome =
@@ -48,7 +49,7 @@ export async function listFolder(folder: string, signal?: AbortSignal): Promise<
     }
   } catch (error) {
     if (error instanceof EngineError) throw error;
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    const code = systemCode(error) ?? 'unknown error';
     if (code === 'ENOTDIR') return unfit('is not a folder', 'Name a folder.');
     return unfit(`cannot be read (${code})`, 'Look at its permissions.');
   }

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { ProblemCode } from '../problem-table.ts';
+import { systemCode } from '../system-code.ts';
 
 /** The text of a file, or why it cannot be had; the message continues a sentence that begins with the file's name. */
 export type TextOutcome =
@@ -42,7 +43,7 @@ function tooLarge(maxBytes: number): TextOutcome {
 }
 
 function refusalOf(error: unknown): TextOutcome {
-  const code = (error as NodeJS.ErrnoException).code;
+  const code = systemCode(error);
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return { code: 'FILE_MISSING', message: 'does not exist', hint: 'Add the file or correct its name.' };
   }

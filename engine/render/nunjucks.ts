@@ -6,7 +6,20 @@ import type { TemplateNode } from './template-tree.ts';
 export type TemplateFault = { readonly line: number; readonly column: number; readonly message: string };
 
 type Frame = { readonly variables: Record<string, unknown>; lookup(name: string): unknown };
-type Tokens = { readonly lineno: number; readonly colno: number };
+type Tokens = {
+  readonly lineno: number;
+  readonly colno: number;
+  readonly str: string;
+  readonly index: number;
+  forwardN(count: number): void;
+};
+type Parsing = {
+  readonly tokens: Tokens;
+  advanceAfterBlockEnd(): Tokens;
+  fail(message: string, lineno: number, colno: number): never;
+  parseAsRoot(): TemplateNode;
+};
+type NodeType<Content> = new (lineno: number, colno: number, content: Content) => TemplateNode;
 type Compiling = {
   _emit(code: string): void;
   _emitLine(code: string): void;
@@ -18,9 +31,13 @@ type Compiling = {
 };
 
 // Parts that nunjucks exports and that its type package does not know.
-const { compiler, lexer, parser, runtime } = nunjucks as unknown as {
+const { compiler, lexer, nodes, parser, runtime } = nunjucks as unknown as {
   readonly lexer: { lex(text: string, options: typeof syntax): Tokens };
-  readonly parser: { readonly Parser: new (tokens: Tokens) => { parseAsRoot(): TemplateNode } };
+  readonly nodes: {
+    readonly Output: NodeType<readonly TemplateNode[]>;
+    readonly TemplateData: NodeType<string>;
+  };
+  readonly parser: { readonly Parser: new (tokens: Tokens) => Parsing };
   readonly compiler: { readonly Compiler: new (name: string, throwOnUndefined: boolean) => Compiling };
   readonly runtime: { readonly Frame: new () => Frame & { topLevel: boolean } };
 };
@@ -31,7 +48,7 @@ const syntax = { trimBlocks: true, lstripBlocks: true };
 export function parseTemplate(text: string): { readonly tree: TemplateNode } | TemplateFault {
   const tokens = lexer.lex(text, syntax);
   try {
-    return { tree: new parser.Parser(tokens).parseAsRoot() };
+    return { tree: new LinearParser(tokens).parseAsRoot() };
   } catch (error) {
     return parseFault(error, tokens);
   }
@@ -89,6 +106,25 @@ class LocatedError extends Error {
     super(message);
     this.lineno = lineno;
     this.colno = colno;
+  }
+}
+
+/** Nunjucks' parser, but for raw blocks, whose end nunjucks seeks from every character anew: hours for a mebibyte. */
+class LinearParser extends parser.Parser {
+  parseRaw(tag = 'raw'): TemplateNode {
+    const { lineno, colno } = this.advanceAfterBlockEnd();
+    const { str, index } = this.tokens;
+    const tags = new RegExp(`\\{%\\s*(?:end)?${tag}\\s*%\\}`, 'g');
+    tags.lastIndex = index;
+    for (let depth = 1; ; ) {
+      const found = tags.exec(str);
+      if (found === null) this.fail(`end${tag} is missing`, lineno, colno);
+      depth += found[0].includes('end') ? -1 : 1;
+      if (depth > 0) continue;
+      this.tokens.forwardN(tags.lastIndex - index);
+      const content = new nodes.TemplateData(lineno, colno, str.slice(index, found.index));
+      return new nodes.Output(lineno, colno, [content]);
+    }
   }
 }
 
@@ -233,6 +269,9 @@ function parseFault(error: unknown, tokens: Tokens): TemplateFault {
   return {
     line: lineno ?? tokens.lineno + 1,
     column: colno ?? tokens.colno + 1,
-    message: (message ?? 'it cannot be read').replace(/^parse\w+: |^advanceAfterBlockEnd: /, ''),
+    // the message repeats parts of the template, which may be as long as all of it
+    message: (message ?? 'it cannot be read')
+      .replace(/^parse\w+: |^advanceAfterBlockEnd: /, '')
+      .slice(0, 200),
   };
 }

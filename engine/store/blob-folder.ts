@@ -8,6 +8,8 @@ import { orDiskFull } from '../disk-full.ts';
 import { EngineError } from '../errors.ts';
 import type { Blobs } from '../model/blob.ts';
 import { openProcessFolder } from '../process-folder.ts';
+import { systemCode } from '../system-code.ts';
+import { syncPath } from '../whole-file.ts';
 
 /**
  * Opens a folder of blobs, laid out as in an OCI image layout: `FOLDER/sha256/HEX`, files 0400 in folders 0700.
@@ -35,14 +37,14 @@ export async function openBlobs(folder: string, options: { readonly temporary: s
       const found = await stat(path(digest));
       return found.isFile() ? found.size : undefined;
     } catch (cause) {
-      if (isMissing(cause)) return undefined;
+      if (systemCode(cause) === 'ENOENT') return undefined;
       throw cause;
     }
   };
 
   const read = async (digest: Digest): Promise<Uint8Array> => {
     const content = await readFile(path(digest)).catch((cause: unknown) => {
-      throw isMissing(cause) ? corrupt(digest, 'is not stored', cause) : cause;
+      throw systemCode(cause) === 'ENOENT' ? corrupt(digest, 'is not stored', cause) : cause;
     });
     if (digestOf(content) !== digest) throw corrupt(digest, 'has changed on the disk');
     return content;
@@ -55,7 +57,7 @@ export async function openBlobs(folder: string, options: { readonly temporary: s
     try {
       const written = await writeDraft(draft, content);
       await rename(draft, path(written.digest));
-      await syncFolder(shelf);
+      await syncPath(shelf);
       return written;
     } catch (cause) {
       throw orDiskFull(cause, folder);
@@ -101,7 +103,7 @@ async function writeDraft(
     for await (const chunk of content) {
       hash.update(chunk);
       size += chunk.byteLength;
-      await writeWhole(file, chunk);
+      await writeChunk(file, chunk);
     }
     await file.sync();
   } finally {
@@ -111,7 +113,7 @@ async function writeDraft(
   return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 
-async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
+async function writeChunk(file: FileHandle, chunk: Uint8Array): Promise<void> {
   // write(2) may take a part only, on a disk that is nearly full for one
   for (let done = 0; done < chunk.byteLength; )
     done += (await file.write(chunk, done, chunk.byteLength - done)).bytesWritten;
@@ -129,14 +131,9 @@ async function* verified(path: string, digest: Digest): AsyncGenerator<Uint8Arra
       yield chunk;
     }
   } catch (cause) {
-    throw isMissing(cause) ? corrupt(digest, 'is not stored', cause) : cause;
+    throw systemCode(cause) === 'ENOENT' ? corrupt(digest, 'is not stored', cause) : cause;
   }
   if (`sha256:${hash.digest('hex')}` !== digest) throw corrupt(digest, 'has changed on the disk');
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
 }
 
 function corrupt(digest: string, what: string, cause?: unknown): EngineError {
@@ -145,8 +142,4 @@ function corrupt(digest: string, what: string, cause?: unknown): EngineError {
     details: { digest },
     cause,
   });
-}
-
-function isMissing(cause: unknown): boolean {
-  return (cause as NodeJS.ErrnoException).code === 'ENOENT';
 }

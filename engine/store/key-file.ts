@@ -15,6 +15,7 @@ import { basename, dirname, join } from 'node:path';
 import { isDiskFull, orDiskFull } from '../disk-full.ts';
 import { EngineError } from '../errors.ts';
 import { currentProcess, isAlive } from '../process-identity.ts';
+import { systemCode } from '../system-code.ts';
 
 const keyBytes = 32;
 
@@ -29,7 +30,7 @@ export function readKey(file: string): Buffer | undefined {
   try {
     handle = openSync(file, 'r');
   } catch (cause) {
-    if (isCode(cause, 'ENOENT')) return undefined;
+    if (systemCode(cause) === 'ENOENT') return undefined;
     throw unreadable(file, 'cannot be read', cause);
   }
   try {
@@ -60,7 +61,7 @@ export function createKey(file: string): Buffer {
     syncFolder(folder);
   } catch (cause) {
     if (isDiskFull(cause)) throw orDiskFull(cause, folder);
-    if (!isCode(cause, 'EEXIST')) throw unreadable(file, 'cannot be made', cause);
+    if (systemCode(cause) !== 'EEXIST') throw unreadable(file, 'cannot be made', cause);
   } finally {
     rmSync(draft, { force: true });
   }
@@ -111,7 +112,7 @@ function namesIn(folder: string): readonly string[] {
   try {
     return readdirSync(folder);
   } catch (cause) {
-    if (isCode(cause, 'ENOENT')) return [];
+    if (systemCode(cause) === 'ENOENT') return [];
     throw cause;
   }
 }
@@ -121,8 +122,4 @@ function unreadable(file: string, how: string, cause?: unknown): EngineError {
     hint: `Make it readable by its owner alone: chmod 600 ${file}. A lost key cannot be made again.`,
     cause,
   });
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -4,10 +4,11 @@ import { runCommand } from '../../command.ts';
 import { type Digest, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import { currentBoot, processIdentity } from '../../process-identity.ts';
+import { systemCode } from '../../system-code.ts';
+import { makeFolder, writeWhole } from '../../whole-file.ts';
 import { openChannel, plainText } from './channel.ts';
 import type { DriverContext } from './context.ts';
 import { ensureProgram } from './disks.ts';
-import { errorCode, makeFolder, writeWhole } from './files.ts';
 import { endLog, startMachine } from './launch.ts';
 import { readKit } from './machine.ts';
 import { endProcess } from './processes.ts';
@@ -105,7 +106,7 @@ async function deviceNumber(): Promise<string | undefined> {
   try {
     return String((await stat(device)).rdev);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -2,8 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, digestOf } from '../../digest.ts';
 import type { GuestFile } from '../../model/guest-file.ts';
+import { systemCode } from '../../system-code.ts';
+import { writeWhole } from '../../whole-file.ts';
 import { ask } from './channel.ts';
-import { errorCode, writeWhole } from './files.ts';
 import type { RuntimeFiles } from './layout.ts';
 
 // a machine that has just been started must boot before it answers, and many may be booting
@@ -35,7 +36,7 @@ export async function appliedFiles(runtime: RuntimeFiles): Promise<string | unde
   try {
     return await readFile(notePath(runtime), 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -2,7 +2,7 @@ import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError } from '../../errors.ts';
 import { currentProcess, isAlive, type ProcessIdentity } from '../../process-identity.ts';
-import { errorCode } from './files.ts';
+import { systemCode } from '../../system-code.ts';
 import type { Patience } from './line-socket.ts';
 
 /** One of an instance's sockets, ours until it is released. */
@@ -51,7 +51,7 @@ async function take(path: string): Promise<boolean> {
     await rm(turn, { force: true });
     return await linked(draft, path);
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+    if (systemCode(error) !== 'ENOENT') throw error;
     throw new EngineError('INSTANCE_SILENT', 'the instance does not run', {
       hint: 'Look at its state and its log.',
       cause: error,
@@ -66,7 +66,7 @@ async function linked(draft: string, path: string): Promise<boolean> {
     await link(draft, path);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
+    if (systemCode(error) === 'EEXIST') return false;
     throw error;
   }
 }

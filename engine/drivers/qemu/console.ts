@@ -1,6 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { errorCode } from './files.ts';
+import { systemCode } from '../../system-code.ts';
 import { type Layout, objectPath } from './layout.ts';
 
 /** Gives the file of an instance's console; older parts have `.1`, `.2` … appended. */
@@ -17,7 +17,7 @@ export async function consoleParts(path: string): Promise<readonly string[]> {
       .toSorted((a, b) => suffix(b) - suffix(a))
       .map((name) => join(dirname(path), name));
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw error;
   }
 }
@@ -40,7 +40,7 @@ export async function lastLines(path: string, count: number): Promise<string> {
       await file.close();
     }
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return '';
+    if (systemCode(error) === 'ENOENT') return '';
     throw error;
   }
 }
@@ -50,7 +50,7 @@ export async function fileSize(path: string): Promise<number> {
   try {
     return (await stat(path)).size;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return 0;
+    if (systemCode(error) === 'ENOENT') return 0;
     throw error;
   }
 }

@@ -10,8 +10,9 @@ import { orDiskFull } from '../../disk-full.ts';
 import { EngineError } from '../../errors.ts';
 import { layerForOverlay } from '../../formats/layer.ts';
 import type { Descriptor } from '../../model/blob.ts';
+import { systemCode } from '../../system-code.ts';
+import { makeFolder, settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
-import { errorCode, makeFolder, settle } from './files.ts';
 import { diskPath } from './layout.ts';
 
 /**
@@ -82,7 +83,7 @@ export async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
+    if (systemCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

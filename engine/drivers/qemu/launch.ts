@@ -4,9 +4,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { missingTool, toolPath } from '../../command.ts';
 import { EngineError } from '../../errors.ts';
 import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
+import { systemCode } from '../../system-code.ts';
 import { plainText } from './channel.ts';
 import { fileSize, lastLines } from './console.ts';
-import { errorCode } from './files.ts';
 import { machineState } from './monitor.ts';
 import { endProcess, findProcesses, waitForEnd } from './processes.ts';
 import { type Machine, qemuArguments } from './qemu-arguments.ts';
@@ -90,7 +90,7 @@ export function spawnDetached(command: readonly string[], stdio: StdioOptions): 
   });
   let failure: string | undefined;
   child.on('error', (error) => {
-    failure = errorCode(error) ?? 'UNKNOWN';
+    failure = systemCode(error) ?? 'UNKNOWN';
   });
   child.stdin?.on('error', () => undefined); // it may end before it has read anything
   child.unref();

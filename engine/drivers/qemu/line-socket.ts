@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError } from '../../errors.ts';
-import { errorCode } from './files.ts';
+import { systemCode } from '../../system-code.ts';
 
 /** A JSON object that came over a socket; nothing is known of its members. */
 export type Message = { readonly [member: string]: unknown };
@@ -101,7 +101,7 @@ export async function connectLines(path: string, patience: Patience): Promise<Li
     try {
       return new LineSocket(await connectOnce(path));
     } catch (error) {
-      if (errorCode(error) !== 'EAGAIN' || Date.now() > deadline)
+      if (systemCode(error) !== 'EAGAIN' || Date.now() > deadline)
         throw silent('its channel is not open', error);
       await delay(25);
     }

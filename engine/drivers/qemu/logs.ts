@@ -1,8 +1,8 @@
 import { watch } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { systemCode } from '../../system-code.ts';
 import { consoleParts } from './console.ts';
-import { errorCode } from './files.ts';
 
 const chunkBytes = 64 * 2 ** 10;
 const lookAgainMs = 500;
@@ -64,7 +64,7 @@ async function successor(file: FileHandle, path: string): Promise<FileHandle | u
   try {
     if ((await stat(path)).ino === (await file.stat()).ino) return undefined;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined; // between two names, or removed
+    if (systemCode(error) === 'ENOENT') return undefined; // between two names, or removed
     throw error;
   }
   return await openIfThere(path);
@@ -74,7 +74,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
     return await open(path, 'r');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -90,7 +90,7 @@ async function somethingNew(path: string, signal: AbortSignal): Promise<void> {
     watcher = watch(dirname(path), () => resolve());
     watcher.on('error', () => resolve());
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+    if (systemCode(error) !== 'ENOENT') throw error;
   }
   await promise;
   watcher?.close();

@@ -1,7 +1,7 @@
 import { rm, statfs } from 'node:fs/promises';
 import { runCommand } from '../../command.ts';
 import type { NetworkState } from '../../model/step.ts';
-import { errorCode } from './files.ts';
+import { systemCode } from '../../system-code.ts';
 import { namespaceName, namespacePath, tapName } from './marks.ts';
 import { rulesetDigest, tableName } from './ruleset.ts';
 
@@ -32,7 +32,7 @@ export async function hasNamespace(deployment: string): Promise<boolean> {
   try {
     return (await statfs(namespacePath(deployment))).type === namespaceFileSystem;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false;
+    if (systemCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

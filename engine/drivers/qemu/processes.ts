@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity, processIdentity } from '../../process-identity.ts';
-import { errorCode } from './files.ts';
+import { systemCode } from '../../system-code.ts';
 
 /**
  * Finds the processes of this machine whose command line a predicate accepts.
@@ -24,7 +24,7 @@ function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boole
     process.kill(identity.pid, signal);
     return true;
   } catch (error) {
-    if (errorCode(error) === 'ESRCH') return false;
+    if (systemCode(error) === 'ESRCH') return false;
     throw error;
   }
 }

@@ -3,7 +3,8 @@ import { canonicalJson, type Digest, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import type { ObjectKind, ObjectStates } from '../../model/step.ts';
 import type { ProcessIdentity } from '../../process-identity.ts';
-import { errorCode, removeEmptyFolders, writeWhole } from './files.ts';
+import { systemCode } from '../../system-code.ts';
+import { removeEmptyFolders, writeWhole } from '../../whole-file.ts';
 import { kindFolder, type Layout, objectPath } from './layout.ts';
 
 /** What is remembered of one object of a deployment, in an owner-only file of its own. */
@@ -39,7 +40,7 @@ export async function readRecord<K extends ObjectKind>(
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   try {
@@ -91,7 +92,7 @@ export async function listFolder(path: string): Promise<readonly string[]> {
   try {
     return await readdir(path);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

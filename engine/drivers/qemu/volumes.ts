@@ -4,9 +4,9 @@ import { runCommand } from '../../command.ts';
 import { orDiskFull } from '../../disk-full.ts';
 import { EngineError } from '../../errors.ts';
 import { formatSize } from '../../units.ts';
+import { settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
 import { exists } from './disks.ts';
-import { settle } from './files.ts';
 import { objectPath } from './layout.ts';
 import { isMessage } from './line-socket.ts';
 

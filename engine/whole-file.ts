@@ -1,23 +1,27 @@
 import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { orDiskFull } from '../../disk-full.ts';
+import { orDiskFull } from './disk-full.ts';
+import { systemCode } from './system-code.ts';
 
-/** Makes a folder, and those above it, that only its owner may enter. */
+/** Makes a folder, and those above it, that only its owner may enter. @throws EngineError DISK_FULL */
 export async function makeFolder(path: string): Promise<void> {
   await withDiskErrors(path, () => mkdir(path, { recursive: true, mode: 0o700 }));
 }
 
 /**
- * Writes a file of mode 0600 that is either whole or not there, whenever the machine stops.
+ * Writes a file that is either whole or as it was before, whenever the machine stops. Its folder is made when absent.
  *
  * The unfinished file has a fixed name beside it, so that what a kill leaves is overwritten by the next attempt.
+ *
+ * @param mode - of a new file, less what the process's umask takes away
+ * @throws EngineError DISK_FULL
  */
-export async function writeWhole(path: string, content: string): Promise<void> {
+export async function writeWhole(path: string, content: string, mode = 0o600): Promise<void> {
   const unfinished = `${path}.new`;
   await withDiskErrors(dirname(path), async () => {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     try {
-      const file = await open(unfinished, 'w', 0o600);
+      const file = await open(unfinished, 'w', mode);
       try {
         await file.writeFile(content);
       } finally {
@@ -31,7 +35,7 @@ export async function writeWhole(path: string, content: string): Promise<void> {
   });
 }
 
-/** Syncs a finished file and gives it its name, lastingly. The name's folder is made when absent. */
+/** Syncs a finished file and gives it its name, lastingly. The name's folder is made when absent. @throws EngineError DISK_FULL */
 export async function settle(unfinished: string, path: string): Promise<void> {
   await withDiskErrors(dirname(path), async () => {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -47,15 +51,10 @@ export async function removeEmptyFolders(folder: string, top: string): Promise<v
     try {
       await rmdir(path);
     } catch (error) {
-      if (errorCode(error) === 'ENOENT') continue;
+      if (systemCode(error) === 'ENOENT') continue;
       return; // something still lives there
     }
   }
-}
-
-/** Gives the system's code of a failed call, such as `ENOENT`. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 async function withDiskErrors(folder: string, act: () => Promise<unknown>): Promise<void> {
@@ -66,7 +65,8 @@ async function withDiskErrors(folder: string, act: () => Promise<unknown>): Prom
   }
 }
 
-async function syncPath(path: string): Promise<void> {
+/** Writes a file, or the names in a folder, through to the disk. */
+export async function syncPath(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {
     await file.sync();
