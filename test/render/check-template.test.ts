@@ -168,6 +168,27 @@ function checkTemplateAlone(template: string): number {
   return checkTemplate(template).length;
 }
 
+test('a raw block ends with its own end, whatever lies in between, and has one', (t) => {
+  const whole = '{% raw %}{{ a }}{% raw %}{% x {% endraw %}{% endraw %}{{ application.name }}';
+
+  t.deepEqual(checkTemplate(whole), []);
+  t.like(checkTemplate('a\n{% raw %}{{ a }}'), [
+    { line: 2, code: 'TEMPLATE_BROKEN', message: 'endraw is missing' },
+  ]);
+});
+
+test('a finding stays short, however long the part that it is about', (t) => {
+  const long = 'a'.repeat(100_000);
+
+  for (const template of [
+    `{{ r/${'(a+)'.repeat(40_000)}/ }}`,
+    `{% ${long} %}`,
+    `{{ ${long} }}`,
+    `{{ 1 | ${long} }}`,
+  ])
+    t.true(checkTemplate(template).every(({ message }) => message.length < 300));
+});
+
 test('checking templates that are made to be slow comes to an end', (t) => {
   const largest = (part: string): string => part.repeat(Math.floor((2 ** 20 - 100) / part.length));
 
@@ -175,13 +196,15 @@ test('checking templates that are made to be slow comes to an end', (t) => {
     largest(`${' '.repeat(500)}x{{- 1 -}}`),
     largest('{{ application.name }}'),
     largest('{% raw %}'),
+    `{% raw %}${largest('{% x')}`,
+    `{% verbatim %}${largest('x')}{% endverbatim %}`,
     largest('{%'),
     largest('{{ "'),
     largest('{#'),
     `{{ 1${largest(' + 1')} }}`,
   ].map(checkTemplateAlone);
 
-  t.is(found.length, 7);
+  t.is(found.length, 9);
 });
 
 test('whatever the text is, checking gives findings and never throws', (t) => {
