@@ -44,7 +44,7 @@ export class Channel {
       const error = message['error'];
       if (error === undefined) return message;
       throw new EngineError('EXEC_FAILED', `the instance refused: ${plainText(errorText(error))}`, {
-        details: { code: plainText(isMessage(error) ? String(error['code']) : '') },
+        details: { code: plainText(isMessage(error) ? wordOf(error['code']) : '') },
       });
     }
   }
@@ -126,6 +126,11 @@ export function plainText(text: string): string {
     .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '\u{fffd}')
     .trim();
   return clean.length > 200 ? `${clean.slice(0, 199)}…` : clean;
+}
+
+/** Writes a guest's word or number; anything else might not let itself be written, such as `{"toString":1}`. */
+export function wordOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
 }
 
 function errorText(error: unknown): string {

@@ -1,5 +1,5 @@
 import type { ObservedInstance } from '../../model/observation.ts';
-import { ask, plainText } from './channel.ts';
+import { ask, plainText, wordOf } from './channel.ts';
 import { isMessage, type Message, type Patience } from './line-socket.ts';
 
 /** What can be said of an instance at one moment. */
@@ -46,7 +46,7 @@ function serviceMessage({ services }: Message): string {
     .slice(0, 4)
     .map(
       ({ name, exitCode, restarts }) =>
-        `service ${String(name)} ended with ${String(exitCode)} (restarted ${String(restarts)} times)`,
+        `service ${wordOf(name)} ended with ${wordOf(exitCode)} (restarted ${wordOf(restarts)} times)`,
     )
     .join('; ');
 }

@@ -55,6 +55,17 @@ test('a refusal of the guest carries its words in a form that is safe to show', 
   t.is(error?.message, 'the instance refused: no\u{fffd}[2J such file');
 });
 
+test('a refusal that cannot be written as text is a refusal', async (t) => {
+  const guest = await openFakeGuest(({ id }, socket) =>
+    say(socket, { id, error: { code: { toString: 1 }, message: { toString: 1 } } }),
+  );
+  t.teardown(guest.close);
+
+  const error = await t.throwsAsync<EngineError>(ask(guest.path, 'read', {}, patience));
+
+  t.is(error?.code, 'EXEC_FAILED');
+});
+
 for (const [what, greet] of [
   ['says nothing', () => undefined],
   ['closes at once', (socket) => socket.end()],

@@ -34,6 +34,14 @@ for (const status of [
     t.deepEqual(reportOf(status), { condition: 'unknown', healthy: null, message: '' });
   });
 
+test('a supervisor whose words cannot be written as text is still reported on', (t) => {
+  const services = [{ state: 'backoff', name: { toString: 1, valueOf: 1 }, exitCode: [[{ toString: 1 }]] }];
+
+  const { message } = reportOf({ phase: 'running', services });
+
+  t.is(message, 'service ? ended with ? (restarted ? times)');
+});
+
 test('a message cannot act on a terminal', (t) => {
   const { message } = reportOf({ phase: 'running', message: `\u001b]0;title\u0007${'z'.repeat(900)}` });
 
