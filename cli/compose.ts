@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openQemuDriver } from '../engine/drivers/qemu/open-driver.ts';
-import { Engine } from '../engine/engine.ts';
+import { Engine } from '../engine/index.ts';
 import type { Settings } from './settings.ts';
 
 const programFolder = fileURLToPath(new URL('..', import.meta.url));

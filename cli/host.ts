@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/index.ts';
 import type { Style } from './output/style.ts';
 
 /** A stream that may be a terminal, and then has a size. */

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/index.ts';
 import { reportFailure } from './failure.ts';
 import type { Host, RunVerb } from './host.ts';
 import { watchInterrupts } from './interrupt.ts';

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
 import { graphOfSource } from './compile/graph-of-source.ts';
 import { type Loaded, load, requireSound } from './compile/load.ts';
 import { changedNames, lockOf, lockText } from './compile/lock.ts';
 import type { CompileInputs } from './compile/settle-parameters.ts';
-import type { Digest } from './digest.ts';
 import type { DeploymentIdentity, Driver } from './drivers/driver.ts';
+import type { BuildAnswer, CallOptions, EngineOptions, ExecOptions } from './engine-options.ts';
 import { EngineError } from './errors.ts';
 import { nameHint } from './formats/nearest-name.ts';
 import { freePorts } from './free-ports.ts';
@@ -13,13 +12,12 @@ import { renderGraph } from './graph/render-graph.ts';
 import { buildNeeded, type ClosureRequest, findClosure, makeClosure } from './images/closure.ts';
 import type { BuildContext } from './images/context.ts';
 import { buildKit, findKit } from './images/kit.ts';
-import type { Blobs } from './model/blob.ts';
 import { instancesOf } from './model/blueprint.ts';
-import type { Report } from './model/event.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
 import type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
 import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
-import type { DeploymentRecord, Store } from './model/store.ts';
+import type { DeploymentRecord } from './model/store.ts';
+import { openState, type State } from './open-state.ts';
 import type { Problem } from './problems.ts';
 import { currentProcess, isAlive } from './process-identity.ts';
 import { listNames } from './read/find-appliance.ts';
@@ -33,65 +31,7 @@ import { renderFromBlobs } from './run/render-files.ts';
 import { rollBack } from './run/roll-back.ts';
 import { deploymentMissing, identityOf, list, status } from './run/status.ts';
 import { planUp, up } from './run/up.ts';
-import { openBlobs } from './store/blob-folder.ts';
-import { openSecretBox, type SecretBox } from './store/secrets.ts';
-import { openStore } from './store/store.ts';
-import { makeFolder, writeWhole } from './whole-file.ts';
-
-/** What a driver is opened with. */
-export type DriverParts = {
-  readonly blobs: Blobs;
-  /** The kit of this program's sources; undefined while it is not built. */
-  readonly kit: () => Promise<Digest | undefined>;
-};
-
-/** What the engine works with; all paths are absolute. */
-export type EngineOptions = {
-  /** Folder of the state; made (0700) when absent. */
-  readonly home: string;
-  /** File with the key of the secrets; made when first needed. */
-  readonly keyFile: string;
-  /** Folders of appliances, in the order in which they are asked. */
-  readonly catalogs: readonly string[];
-  /** Folder of the guest kit's sources. */
-  readonly kitSources: string;
-  /** Relative paths count from it, and files in problems are named relative to it. */
-  readonly workingDirectory: string;
-  /** The first one is taken when none is named. */
-  readonly pools: readonly Pool[];
-  readonly openDriver: (pool: Pool, parts: DriverParts) => Promise<Driver>;
-  /** Milliseconds since 1970. */
-  readonly clock: () => number;
-  /** Makes ids of 12 lower-case letters and digits, the first a letter. */
-  readonly newId: () => string;
-};
-
-/** What a long call takes besides its subject. */
-export type CallOptions = { readonly signal: AbortSignal; readonly report: Report };
-
-/** One image, as `build` answers. */
-export type BuildAnswer = {
-  /** `php@1.0.0`. */
-  readonly appliance: string;
-  /** Of the image's manifest. */
-  readonly digest: Digest;
-  /** Of its layers, compressed. */
-  readonly bytes: number;
-  readonly wasCached: boolean;
-};
-
-/** A command to run in an instance. @see ExecRequest */
-export type ExecOptions = {
-  readonly instance: string;
-  readonly command: readonly string[];
-  readonly user?: string;
-  readonly stdin?: Readable;
-  readonly stdout: Writable;
-  readonly stderr: Writable;
-  readonly signal: AbortSignal;
-};
-
-type Opened = { readonly store: Store; readonly blobs: Blobs; readonly secretBox: SecretBox };
+import { writeWhole } from './whole-file.ts';
 
 // everybody's, until there are tenants
 const owner = 'default';
@@ -101,7 +41,7 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #drivers = new Map<string, Promise<Driver>>();
   readonly #renderer: Renderer = openRenderer();
-  #opened: Promise<Opened> | undefined;
+  #opened: Promise<State> | undefined;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -257,10 +197,14 @@ export class Engine {
     };
   }
 
-  /** Lets go of everything that is open. */
+  /** Lets go of everything that is open; deployments run on. Another engine of this process must not have the same home. */
   async close(): Promise<void> {
     this.#renderer.close();
-    (await this.#opened?.catch(() => undefined))?.store.close();
+    const opened = await this.#opened?.catch(() => undefined);
+    if (opened === undefined) return;
+    const drivers = await Promise.allSettled(this.#drivers.values());
+    for (const driver of drivers) if (driver.status === 'fulfilled') await driver.value.close();
+    await opened.close();
   }
 
   async #rollBack(name: string, options: CallOptions): Promise<DeploymentStatus | null> {
@@ -332,7 +276,7 @@ export class Engine {
     });
   }
 
-  async #open(): Promise<Opened> {
+  async #open(): Promise<State> {
     this.#opened ??= openState(this.#options);
     return await this.#opened;
   }
@@ -347,16 +291,8 @@ export class Engine {
   }
 
   async #buildContext({ signal, report }: CallOptions): Promise<BuildContext> {
-    const { home } = this.#options;
-    const { blobs, store } = await this.#open();
-    return {
-      blobs,
-      refs: store.refs,
-      scratch: join(home, 'scratch'),
-      cache: join(home, 'cache'),
-      signal,
-      report,
-    };
+    const { blobs, store, scratch, cache } = await this.#open();
+    return { blobs, refs: store.refs, scratch, cache, signal, report };
   }
 
   async #runContext(pool: Pool, { signal, report }: CallOptions): Promise<RunContext> {
@@ -396,12 +332,6 @@ export class Engine {
     if (!record) throw deploymentMissing(name);
     return { record, driver: await this.#driver(this.#pool(record.pool)), identity: identityOf(record) };
   }
-}
-
-async function openState({ home, keyFile }: EngineOptions): Promise<Opened> {
-  await makeFolder(home);
-  const blobs = await openBlobs(join(home, 'blobs'), { temporary: join(home, 'drafts') });
-  return { store: openStore(join(home, 'state.db')), blobs, secretBox: openSecretBox(keyFile) };
 }
 
 function instanceNames({ name, spec }: DeploymentRecord, wanted: string | undefined): readonly string[] {

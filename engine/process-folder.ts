@@ -1,6 +1,7 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { currentProcess, isAlive } from './process-identity.ts';
+import { systemCode } from './system-code.ts';
 
 /**
  * Makes a folder for the unfinished files of this process, and removes those of processes that no longer run.
@@ -16,10 +17,23 @@ export async function openProcessFolder(parent: string): Promise<string> {
   for (const name of await readdir(parent)) {
     if (!hasLivingOwner(name)) await rm(join(parent, name), { recursive: true, force: true });
   }
-  const { pid, startTicks, bootId } = currentProcess();
-  const folder = join(parent, `${pid}-${startTicks}-${bootId}`);
+  const folder = ownFolder(parent);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return folder;
+}
+
+/** Removes this process's folder when nothing is in it; whoever opened it must be done with it. */
+export async function closeProcessFolder(parent: string): Promise<void> {
+  try {
+    await rmdir(ownFolder(parent));
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY'].includes(systemCode(error) ?? '')) throw error;
+  }
+}
+
+function ownFolder(parent: string): string {
+  const { pid, startTicks, bootId } = currentProcess();
+  return join(parent, `${pid}-${startTicks}-${bootId}`);
 }
 
 function hasLivingOwner(name: string): boolean {

@@ -4,7 +4,7 @@ import { access, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import test from 'ava';
-import { openProcessFolder } from '../engine/process-folder.ts';
+import { closeProcessFolder, openProcessFolder } from '../engine/process-folder.ts';
 import { currentProcess, type ProcessIdentity, processIdentity } from '../engine/process-identity.ts';
 
 test('a process gets a folder of its own, the same at every call', async (t) => {
@@ -39,6 +39,22 @@ test('folders of living processes stay, all others go', async (t) => {
 
   t.deepEqual((await readdir(parent)).sort(), [nameOf(living), basename(folder)].sort());
   await t.notThrowsAsync(access(join(parent, nameOf(living), 'half')));
+});
+
+test('a closed folder goes when it is empty, and stays when something is in it', async (t) => {
+  const parent = await mkdtemp(join(tmpdir(), 'sheaf-folder-'));
+  t.teardown(() => rm(parent, { recursive: true }));
+  const folder = await openProcessFolder(parent);
+  await writeFile(join(folder, 'half'), '');
+
+  await closeProcessFolder(parent);
+  const kept = await readdir(parent);
+  await rm(join(folder, 'half'));
+  await closeProcessFolder(parent);
+  await closeProcessFolder(parent);
+
+  t.deepEqual(kept, [basename(folder)]);
+  t.deepEqual(await readdir(parent), []);
 });
 
 function nameOf({ pid, startTicks, bootId }: ProcessIdentity): string {

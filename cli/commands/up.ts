@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
-import type { Engine } from '../../engine/engine.ts';
 import { EngineError } from '../../engine/errors.ts';
+import type { Engine } from '../../engine/index.ts';
 import type { DeployRequest } from '../../engine/model/request.ts';
 import type { Host, RunVerb } from '../host.ts';
 import { example } from '../options.ts';

@@ -69,4 +69,6 @@ export interface Driver {
     instance: string,
     options: { readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<Uint8Array>;
+  /** Lets go of what this process holds; deployments run on. Nothing is asked of the driver after it. */
+  close(): Promise<void>;
 }

@@ -40,7 +40,7 @@ const rules: readonly { readonly folder: string; readonly may: readonly string[]
 /** The one file beside the engine that may name drivers and put parts together. */
 const compositionRoot = 'cli/compose.ts';
 /** Files right in `engine/` that stand above the levels; all others there are leaves. */
-const topFiles = ['engine/engine.ts', 'engine/index.ts'];
+const topFiles = ['engine', 'engine-options', 'index', 'open-state'].map((name) => `engine/${name}.ts`);
 /** The one file through which each library enters. */
 const doors: Readonly<Record<string, string>> = {
   '@dagrejs/graphlib': 'engine/formats/graphlib.ts',
@@ -164,7 +164,7 @@ test('every export has a docstring', (t) => {
 function isAllowed({ from, to }: Import): boolean {
   if (from === compositionRoot) return to.startsWith('cli/') || to.startsWith('engine/');
   if (isLeaf(from)) return true; // has a test of its own
-  if (from.startsWith('cli/') && to === 'engine/engine.ts') return true;
+  if (from.startsWith('cli/') && to === 'engine/index.ts') return true;
   const rule = rules.find(({ folder }) => from.startsWith(folder));
   return (
     rule === undefined ||

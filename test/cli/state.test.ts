@@ -54,3 +54,16 @@ test('a home given by SHEAF_HOME is used', async (t) => {
   t.is(run.code, 0);
   t.true((await readdir(home)).length > 0);
 });
+
+test('a verb that has ended leaves no folder of its process in the home', async (t) => {
+  const home = await temporaryFolder(t);
+
+  await runCli(['plan', 'applications/guestbook', '--as', 'book', '--home', home]);
+
+  const left = await readdir(home, { recursive: true });
+  t.true(left.includes('drafts'));
+  t.deepEqual(
+    left.filter((path) => /\/\d+-\d+-/.test(path)),
+    [],
+  );
+});

@@ -102,6 +102,8 @@ class MemoryDriver implements Driver {
     return runCommandLine(instance, request);
   }
 
+  async close(): Promise<void> {}
+
   async *logs(
     deployment: DeploymentIdentity,
     instance: string,

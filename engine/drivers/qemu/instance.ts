@@ -21,7 +21,7 @@ import { findProcesses, isInNamespace } from './processes.ts';
 import { type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { writeSeedDisk } from './seed-disk.ts';
 import { stopMachine } from './stop.ts';
-import { makeVolume, volumePath } from './volumes.ts';
+import { makeVolume, volumePath, volumeSize } from './volumes.ts';
 
 /** What an instance is brought to. */
 export type InstanceGoal = {
@@ -181,6 +181,7 @@ async function openVolumes(
   for (const { name, key, kind, sizeBytes } of state.volumes) {
     const file = volumePath(context, deployment, key);
     if (kind === 'scratch') await makeVolume(context, file, sizeBytes, signal); // empty at each start, as its kind says
+    await volumeSize(file);
     opened.push({ serial: `vol-${name}`, file });
   }
   return opened;

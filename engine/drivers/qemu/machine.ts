@@ -63,6 +63,7 @@ export function machineOf(
     network: { tap: tapName(instance), mac: state.mac },
     sockets: { qmp, control, exec },
     user: userIdOf(deployment, instance),
+    root: parts.files.folder,
   };
 }
 

@@ -25,6 +25,7 @@ const settings: readonly string[] = [
   'ipv4/conf/all/send_redirects=0',
   'ipv4/conf/default/send_redirects=0',
   'ipv4/conf/all/accept_redirects=0',
+  'ipv4/conf/all/accept_source_route=0',
 ];
 
 /** Tells whether a deployment's namespace is there. */

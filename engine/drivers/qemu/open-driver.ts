@@ -6,7 +6,7 @@ import type { Blobs } from '../../model/blob.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
 import type { Step } from '../../model/step.ts';
-import { openProcessFolder } from '../../process-folder.ts';
+import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
 import { makeFolder } from '../../whole-file.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, StepContext } from '../driver.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
@@ -15,7 +15,7 @@ import type { DriverContext } from './context.ts';
 import { execute } from './exec.ts';
 import { findMachines } from './instance.ts';
 import { isolationRefusal } from './isolation.ts';
-import { layoutOf, runtimeFiles } from './layout.ts';
+import { type Layout, layoutOf, runtimeFiles } from './layout.ts';
 import { readConsole } from './logs.ts';
 import { overhead } from './machine.ts';
 import { observeDeployment } from './observe.ts';
@@ -42,7 +42,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
   await makeFolder(layout.home);
   await makeFolder(layout.runtime);
   const { pool, blobs, kit } = options;
-  const drafts = await openProcessFolder(join(layout.home, 'drafts'));
+  const drafts = await openProcessFolder(draftsFolder(layout));
   const findings = new Map<Digest | undefined, Promise<Accelerator>>();
   const accelerator: DriverContext['accelerator'] = async (kitDigest, signal) => {
     const known = findings.get(kitDigest);
@@ -64,6 +64,10 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
     rules: pLimit(1),
     accelerator,
   });
+}
+
+function draftsFolder({ home }: Layout): string {
+  return join(home, 'drafts');
 }
 
 class QemuDriver implements Driver {
@@ -115,6 +119,10 @@ class QemuDriver implements Driver {
     await this.#requireInstance(deployment, instance);
     const isOver = (): boolean => findMachines(deployment.id, instance).length === 0;
     yield* readConsole(consolePath(this.#context.layout, deployment.id, instance), { ...options, isOver });
+  }
+
+  async close(): Promise<void> {
+    await closeProcessFolder(draftsFolder(this.#context.layout));
   }
 
   async #requireInstance(deployment: DeploymentIdentity, instance: string): Promise<void> {

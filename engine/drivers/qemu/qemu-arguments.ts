@@ -22,6 +22,8 @@ export type Machine = {
   readonly sockets: { readonly qmp: string; readonly control: string; readonly exec: readonly string[] };
   /** User and group under which QEMU goes on once it has opened its files; those that started it when absent. */
   readonly user?: number;
+  /** Folder that is all QEMU sees of the host's files from then on; only with `user`, who may not enter it. */
+  readonly root?: string;
 };
 
 /**
@@ -43,6 +45,7 @@ export function qemuArguments(machine: Machine): readonly string[] {
     // elevateprivileges=deny would kill the change of user by -runas; after it there is nothing to elevate, as no_new_privs is set
     ...['-sandbox', 'on,obsolete=deny,spawn=deny,resourcecontrol=deny'],
     ...(machine.user === undefined ? [] : ['-runas', `${machine.user}:${machine.user}`]),
+    ...(machine.root === undefined ? [] : ['-chroot', machine.root]),
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
     ...['-append', 'console=ttyS0 quiet panic=-1'],
     // stdin is /dev/null; stdout is the log's
@@ -75,6 +78,7 @@ function disk({ serial, file, format, isReadOnly }: Disk): readonly string[] {
     driver: format,
     'node-name': serial,
     'read-only': isReadOnly,
+    ...(format === 'qcow2' && { backing: null }), // whatever the guest's QEMU may have written into the header
     ...(!isReadOnly && { discard: 'unmap', 'detect-zeroes': 'unmap' }),
     file: { driver: 'file', filename: file, ...(!isReadOnly && { discard: 'unmap' }) },
   };

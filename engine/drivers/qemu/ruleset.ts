@@ -24,7 +24,8 @@ export const tableName = 'sheaf';
 /**
  * Writes the rules of a deployment's namespace for `nft -f`, which loads them whole or not at all.
  *
- * A guest's packet passes `arrive` with its own tap, MAC and address only, before connection tracking sees it. `pass`
+ * A guest's packet passes `arrive` with its own tap, MAC and address only, before the kernel puts fragments together
+ * (-400): else a guest could lay pieces into another one's datagrams. `pass`
  * asks the wires about every packet in both directions, so a wire that goes cuts its living connections.
  * Input is for answers to the endpoints' connections. A client whose address lies in the deployment's own subnet is
  * refused at `leave`, since it would speak with an instance's address.
@@ -56,7 +57,7 @@ ${set('members', 'ifname . ether_addr . ipv4_addr', members)}
 ${set('wires', 'ifname . ifname . inet_proto . inet_service', wires)}
 ${set('targets', 'ipv4_addr . inet_proto . inet_service', targets)}
   chain arrive {
-    type filter hook prerouting priority raw; policy drop
+    type filter hook prerouting priority -450; policy drop
     iifname . ether saddr . ip saddr @members fib daddr type { unicast, local } accept
   }
   chain pass {

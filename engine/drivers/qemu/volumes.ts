@@ -1,4 +1,4 @@
-import { chmod, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../command.ts';
 import { orDiskFull } from '../../disk-full.ts';
@@ -8,7 +8,6 @@ import { settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
 import { exists } from './disks.ts';
 import { objectPath } from './layout.ts';
-import { isMessage } from './line-socket.ts';
 
 const copyTimeoutMs = 3_600_000;
 
@@ -34,7 +33,7 @@ export async function ensureVolume(
     await makeVolume(context, path, sizeBytes, signal);
     return;
   }
-  const hasBytes = await virtualSize(path, signal);
+  const hasBytes = await volumeSize(path);
   if (sizeBytes > hasBytes) await growVolume(context, path, sizeBytes, signal);
   if (sizeBytes < hasBytes)
     throw new EngineError(
@@ -61,6 +60,36 @@ export async function makeVolume(
     // the file is full of zeros, so inode tables need neither to be written now nor by the guest later
     const options = ['-E', 'assume_storage_prezeroed=1,nodiscard,root_owner=0:0', '-m', '0'];
     await runCommand('mkfs.ext4', ['-q', '-F', ...options, raw], { signal });
+  });
+}
+
+const magic = 0x514649fb; // "QFI", 0xfb
+const headerBytes = 80;
+const externalData = 1n << 2n;
+
+/**
+ * Reads the size of a volume, and makes sure that it names no other file.
+ *
+ * A QEMU that was taken over can write the header of its volume. The next one opens it as root: a backing file or an
+ * external data file named there would lay any file of the host open.
+ *
+ * @returns bytes, as the guest sees them
+ * @throws EngineError STATE_CORRUPT
+ * @source qemu/docs/interop/qcow2.txt; CVE-2024-4467
+ */
+export async function volumeSize(path: string): Promise<number> {
+  await using file = await open(path, 'r');
+  const header = Buffer.alloc(headerBytes);
+  const { bytesRead } = await file.read(header, 0, headerBytes, 0);
+  const isSound =
+    bytesRead === headerBytes &&
+    header.readUInt32BE(0) === magic &&
+    header.readUInt32BE(4) === 3 &&
+    header.readBigUInt64BE(8) === 0n && // backing file
+    (header.readBigUInt64BE(72) & externalData) === 0n;
+  if (isSound) return Number(header.readBigUInt64BE(24));
+  throw new EngineError('STATE_CORRUPT', `${path} is not a volume that Sheaf made`, {
+    hint: 'Its machine may have been taken over. Look at the file before you use what it holds.',
   });
 }
 
@@ -103,13 +132,4 @@ async function throughRaw(
     await rm(`${draft}.raw`, { force: true });
     await rm(`${draft}.qcow2`, { force: true });
   }
-}
-
-async function virtualSize(path: string, signal: AbortSignal): Promise<number> {
-  // --force-share: a machine may have it open
-  const info = await runCommand('qemu-img', ['info', '--force-share', '--output=json', path], { signal });
-  const value: unknown = JSON.parse(info.stdout);
-  const size = isMessage(value) ? value['virtual-size'] : undefined;
-  if (typeof size === 'number') return size;
-  throw new EngineError('TOOL_FAILED', `qemu-img does not tell the size of ${path}`);
 }

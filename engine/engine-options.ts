@@ -1,0 +1,59 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Digest } from './digest.ts';
+import type { Driver } from './drivers/driver.ts';
+import type { Blobs } from './model/blob.ts';
+import type { Report } from './model/event.ts';
+import type { Pool } from './model/pool.ts';
+
+/** What a driver is opened with. */
+export type DriverParts = {
+  readonly blobs: Blobs;
+  /** The kit of this program's sources; undefined while it is not built. */
+  readonly kit: () => Promise<Digest | undefined>;
+};
+
+/** What the engine works with; all paths are absolute. */
+export type EngineOptions = {
+  /** Folder of the state; made (0700) when absent. */
+  readonly home: string;
+  /** File with the key of the secrets; made when first needed. */
+  readonly keyFile: string;
+  /** Folders of appliances, in the order in which they are asked. */
+  readonly catalogs: readonly string[];
+  /** Folder of the guest kit's sources. */
+  readonly kitSources: string;
+  /** Relative paths count from it, and files in problems are named relative to it. */
+  readonly workingDirectory: string;
+  /** The first one is taken when none is named. */
+  readonly pools: readonly Pool[];
+  readonly openDriver: (pool: Pool, parts: DriverParts) => Promise<Driver>;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  /** Makes ids of 12 lower-case letters and digits, the first a letter. */
+  readonly newId: () => string;
+};
+
+/** What a long call takes besides its subject. */
+export type CallOptions = { readonly signal: AbortSignal; readonly report: Report };
+
+/** One image, as `build` answers. */
+export type BuildAnswer = {
+  /** `php@1.0.0`. */
+  readonly appliance: string;
+  /** Of the image's manifest. */
+  readonly digest: Digest;
+  /** Of its layers, compressed. */
+  readonly bytes: number;
+  readonly wasCached: boolean;
+};
+
+/** A command to run in an instance. @see ExecRequest */
+export type ExecOptions = {
+  readonly instance: string;
+  readonly command: readonly string[];
+  readonly user?: string;
+  readonly stdin?: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  readonly signal: AbortSignal;
+};
