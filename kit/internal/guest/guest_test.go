@@ -81,6 +81,18 @@ func TestServicesAreHeldUntilThoseBeforeThemRun(t *testing.T) {
 	until(t, g, allRun)
 }
 
+func TestAHeldServiceFollowsItsNewOrder(t *testing.T) {
+	first := sleeper("first")
+	first.Command = []string{"no-such-program"}
+	g := newGuest(t, first, sleeper("second", "first"))
+	g.startServices()
+	until(t, g, func(s Status) bool { return s.Services[0].Restarts > 0 })
+
+	g.follow(&instance.Description{Version: 1, Services: []instance.Service{sleeper("second")}})
+
+	until(t, g, allRun)
+}
+
 func TestANewDescriptionStartsStopsAndRestartsWhatItMust(t *testing.T) {
 	g := newGuest(t, sleeper("kept"), sleeper("gone"), sleeper("other"))
 	g.startServices()

@@ -18,6 +18,10 @@ func (g *Guest) followServices() {
 	var list, fresh []*service.Service
 	for _, description := range g.description.Services {
 		s := present[description.Name]
+		if s != nil && isHeldByOthers(s, description) {
+			go s.Stop()
+			s = nil
+		}
 		if s == nil {
 			s = service.New(g.table, g.console, description)
 			fresh = append(fresh, s)
@@ -44,6 +48,11 @@ func (g *Guest) followServices() {
 		}
 		go s.Run(after)
 	}
+}
+
+// isHeldByOthers tells whether a service has not begun because it waits for services that it no longer comes after.
+func isHeldByOthers(s *service.Service, description instance.Service) bool {
+	return s.Status().State == service.Held && !reflect.DeepEqual(s.Description().After, description.After)
 }
 
 // runsAlike tells whether a running service may go on under another description.

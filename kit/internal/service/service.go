@@ -2,8 +2,6 @@
 package service
 
 import (
-	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -23,10 +21,9 @@ const (
 )
 
 const (
-	firstDelay    = 200 * time.Millisecond
-	longestDelay  = 30 * time.Second
-	longEnough    = 60 * time.Second // a run of this length forgives the ends before it
-	reloadTimeout = 30 * time.Second
+	firstDelay   = 200 * time.Millisecond
+	longestDelay = 30 * time.Second
+	longEnough   = 60 * time.Second // a run of this length forgives the ends before it
 )
 
 // Service is one service and its life.
@@ -39,6 +36,7 @@ type Service struct {
 	status      Status
 	process     *process.Process
 
+	// wasStarted is closed when the service has run for the first time.
 	wasStarted chan struct{}
 	again      chan struct{}
 	stop       chan struct{}
@@ -68,9 +66,6 @@ func New(table *process.Table, console *console.Console, description instance.Se
 		ended:       make(chan struct{}),
 	}
 }
-
-// WasStarted is closed when the service has run for the first time.
-func (s *Service) WasStarted() <-chan struct{} { return s.wasStarted }
 
 // Status tells how the service is now.
 func (s *Service) Status() Status {
@@ -221,72 +216,6 @@ func (s *Service) Restart() {
 	case s.again <- struct{}{}:
 	default: // a restart is due already
 	}
-}
-
-// Reload lets the service know that a file has changed, by the means that it declares, else by a restart. Does not wait.
-func (s *Service) Reload() {
-	s.mu.Lock()
-	p, how, state := s.process, s.description.Reload, s.status.State
-	s.mu.Unlock()
-	switch {
-	case state == Held || state == Stopped:
-	case state != Running || how == nil:
-		s.Restart()
-	case len(how.Command) > 0:
-		go s.reloadByCommand(how.Command)
-	default:
-		if signal, err := process.SignalOf(how.Signal); err == nil {
-			p.Signal(signal)
-		}
-	}
-}
-
-func (s *Service) reloadByCommand(command []string) {
-	description := s.Description()
-	ctx, cancel := context.WithTimeout(context.Background(), reloadTimeout)
-	defer cancel()
-	code, err := RunToEnd(ctx, s.table, s.console, process.Command{
-		Label:       description.Name + "-reload",
-		Args:        command,
-		Environment: description.Environment,
-		User:        description.User,
-		Directory:   description.Directory,
-	})
-	if err != nil || code != 0 {
-		s.console.Printf("service %s cannot reload (%d) and is restarted", description.Name, code)
-		s.Restart()
-	}
-}
-
-// RunToEnd runs a command whose output goes to the console. @returns its exit code; when the context ends first, it is killed
-func RunToEnd(ctx context.Context, table *process.Table, console *console.Console, c process.Command) (int, error) {
-	output, err := console.Pipe(c.Label)
-	if err != nil {
-		return 0, err
-	}
-	defer output.Close()
-	c.Stdout, c.Stderr = output, output
-	p, err := table.Start(c)
-	if err != nil {
-		return exitCodeOf(err), err
-	}
-	defer p.KillAll()
-	select {
-	case <-p.Done():
-		return p.ExitCode(), nil
-	case <-ctx.Done():
-		p.KillAll()
-		<-p.Done()
-		return p.ExitCode(), ctx.Err()
-	}
-}
-
-func exitCodeOf(err error) int {
-	var failure *process.StartError
-	if errors.As(err, &failure) {
-		return failure.ExitCode
-	}
-	return 126
 }
 
 func (s *Service) set(state string) {
