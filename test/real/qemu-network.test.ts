@@ -70,6 +70,34 @@ test.serial('a forged address, a forged MAC and a forged ARP claim get nothing t
   t.is(await victim?.order(call), a.address);
 });
 
+test.serial("a piece with a forged address never becomes part of another one's datagram", async (t) => {
+  const { guests } = await openScene(t);
+  const [attacker, victim] = [guests.get('c.1'), guests.get('a.1')];
+  const head = { more: 1, offset: 0, content: '15b3003500100000' }; // UDP from 5555 to 53, 16 bytes with what follows
+  const tail = { more: 0, offset: 1, content: '2121212121212121' };
+
+  await attacker?.run('perl', '-e', fragmentSender, ...fragment(1, tail), '0');
+  t.is(await victim?.run('perl', '-e', fragmentSender, ...fragment(1, head), '1'), 'nothing');
+
+  await victim?.run('perl', '-e', fragmentSender, ...fragment(2, tail), '0');
+  t.is(await victim?.run('perl', '-e', fragmentSender, ...fragment(2, head), '5'), 'answer');
+});
+
+/** Sends one fragment of a datagram from a.1 to b.1, then waits at port 5555 for an answer, for some seconds. */
+const fragmentSender = `use Socket; my ($from, $to, $id, $more, $offset, $content, $patience) = @ARGV;
+socket(my $answers, AF_INET, SOCK_DGRAM, 17); bind($answers, sockaddr_in(5555, INADDR_ANY));
+socket(my $raw, AF_INET, SOCK_RAW, 255); my $body = pack("H*", $content);
+my $header = pack("CCnnnCCna4a4", 0x45, 0, 20 + length $body, $id, $more << 13 | $offset, 64, 17, 0, inet_aton($from), inet_aton($to));
+send($raw, $header . $body, 0, sockaddr_in(0, inet_aton($to))) or die $!;
+my $bits = ""; vec($bits, fileno $answers, 1) = 1; print select($bits, undef, undef, $patience) ? "answer" : "nothing";`;
+
+function fragment(
+  id: number,
+  { more, offset, content }: { readonly more: number; readonly offset: number; readonly content: string },
+): readonly string[] {
+  return [a.address, b.address, `${id}`, `${more}`, `${offset}`, content];
+}
+
 test.serial('IPv6 leads nowhere', async (t) => {
   const { guests } = await openScene(t);
   const guest = guests.get('a.1');

@@ -73,7 +73,7 @@ table inet sheaf {
     }
   }
   chain arrive {
-    type filter hook prerouting priority raw; policy drop
+    type filter hook prerouting priority -450; policy drop
     iifname . ether saddr . ip saddr @members fib daddr type { unicast, local } accept
   }
   chain pass {
