@@ -13,8 +13,12 @@ import (
 	"sheaf/kit/internal/service"
 )
 
-// While the instance is not healthy, probes come in this rhythm when the declared one is slower: somebody waits for it.
-const eagerRhythm = 500 * time.Millisecond
+// While the instance is not healthy somebody waits for it, so probes come in a rhythm of their own where the declared
+// one is slower: at once after the start, then less and less often.
+const (
+	firstProbe  = 50 * time.Millisecond
+	eagerRhythm = 500 * time.Millisecond
+)
 
 // followHealth begins to probe as the description says, from nothing known. Callers hold the lock.
 func (g *Guest) followHealth() {
@@ -34,6 +38,7 @@ func (g *Guest) followHealth() {
 func (g *Guest) probeHealth(ctx context.Context, health instance.Health, address string) {
 	failures := 0
 	wasHealthy := false
+	eager := probe.Backoff{First: firstProbe, Limit: eagerRhythm}
 	for {
 		err := g.probeOnce(ctx, health, address)
 		if ctx.Err() != nil {
@@ -56,8 +61,10 @@ func (g *Guest) probeHealth(ctx context.Context, health instance.Health, address
 			}
 		}
 		rhythm := health.IntervalMs.Duration()
-		if !wasHealthy && rhythm > eagerRhythm {
-			rhythm = eagerRhythm
+		if wasHealthy {
+			eager.Reset()
+		} else if soon := eager.Next(); soon < rhythm {
+			rhythm = soon
 		}
 		if !pause(ctx, rhythm) {
 			return

@@ -13,7 +13,7 @@ import (
 
 const (
 	// Every try sends a fresh SYN: the kernel's own second one would come after a whole second.
-	waitRhythm = 250 * time.Millisecond
+	waitRhythm = 100 * time.Millisecond
 	// An answer may take its time on an emulated processor.
 	waitLimit = 5 * time.Second
 	// mostProbes bounds how many peers are asked at once.
