@@ -16,8 +16,8 @@ import { loadImage } from '../../engine/images/load-image.ts';
 import type { Blobs } from '../../engine/model/blob.ts';
 import type { EventBody } from '../../engine/model/event.ts';
 import { type ImageHome, openImageHome, sampleRequest } from './support/build-sample.ts';
+import { packageCache as cache } from './support/test-home.ts';
 
-const cache = fileURLToPath(new URL('../../.cache/test/packages', import.meta.url));
 const killRounds = 4;
 
 // one home for most tests, so that the base layer is built once

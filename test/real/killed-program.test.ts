@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { openStore } from '../../engine/store/store.ts';
 import { leftoversOf } from './support/leftovers.ts';
-import { programHome, runProgram, startProgram } from './support/program.ts';
+import { runProgram, startProgram } from './support/program.ts';
+import { testHome } from './support/test-home.ts';
 
 // More rounds on demand; each is a kill in "up" and one in "down", of two real machines.
 const rounds = Number(process.env['SHEAF_KILL_ROUNDS'] ?? 5);
@@ -84,7 +85,7 @@ async function killAfter(args: readonly string[], milliseconds: number): Promise
 }
 
 async function noteId(ids: Set<string>): Promise<void> {
-  const store = openStore(`${programHome}/state.db`);
+  const store = openStore(`${testHome}/state.db`);
   const record = await store.deployment('default', name);
   store.close();
   if (record) ids.add(record.id);
@@ -93,8 +94,8 @@ async function noteId(ids: Set<string>): Promise<void> {
 /** Looks until nothing is left, for at most five seconds: a process that was killed takes a moment to go. */
 async function settledLeftovers(ids: readonly string[]): Promise<readonly string[]> {
   for (let tries = 0; tries < 50; tries++) {
-    if ((await leftoversOf(programHome, ids)).length === 0) return [];
+    if ((await leftoversOf(testHome, ids)).length === 0) return [];
     await delay(100);
   }
-  return await leftoversOf(programHome, ids);
+  return await leftoversOf(testHome, ids);
 }

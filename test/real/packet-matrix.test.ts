@@ -6,7 +6,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { DeploymentIdentity } from '../../engine/drivers/driver.ts';
 import type { Desired, PolicyRule } from '../../engine/model/step.ts';
-import { testKit } from './support/kit.ts';
 import {
   ensureStep,
   freePort,
@@ -16,6 +15,7 @@ import {
   removeStep,
   workOf,
 } from './support/qemu-world.ts';
+import { testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService, filesOf, tinyInstance } from './support/tiny-instance.ts';
 

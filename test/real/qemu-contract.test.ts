@@ -5,8 +5,8 @@ import test from 'ava';
 import { openQemuDriver } from '../../engine/drivers/qemu/open-driver.ts';
 import { guestSpecOf } from '../../engine/render/guest-spec.ts';
 import { contract } from '../contracts/driver.ts';
-import { testKit } from './support/kit.ts';
 import { freePort } from './support/qemu-world.ts';
+import { testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService } from './support/tiny-instance.ts';
 

@@ -4,10 +4,10 @@ import { get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import { testKit } from './support/kit.ts';
 import { freePort, leftovers, newDeployment, openQemuWorld } from './support/qemu-world.ts';
 import type { SiteOrder } from './support/site-child.ts';
 import { performAll, smallSite } from './support/site-steps.ts';
+import { testKit } from './support/test-home.ts';
 
 const program = fileURLToPath(new URL('support/site-child.ts', import.meta.url));
 const { signal } = new AbortController();

@@ -15,7 +15,6 @@ import type { EngineError } from '../../engine/errors.ts';
 import type { GuestFile } from '../../engine/model/guest-file.ts';
 import type { ObservedInstance } from '../../engine/model/observation.ts';
 import type { Desired, EndpointState, InstanceState } from '../../engine/model/step.ts';
-import { testKit } from './support/kit.ts';
 import {
   ensureStep,
   freePort,
@@ -26,6 +25,7 @@ import {
   removeStep,
   workOf,
 } from './support/qemu-world.ts';
+import { testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService, filesOf, tinyInstance } from './support/tiny-instance.ts';
 

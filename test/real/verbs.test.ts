@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { type CliRun, runCli } from '../cli/run-cli.ts';
 import { violations } from '../cli/schemas.ts';
-import { programHome } from './support/program.ts';
+import { testHome } from './support/test-home.ts';
 
 // Every verb of the command line on one deployment of real machines, in the order in which somebody uses them.
 
@@ -174,8 +174,8 @@ test.serial('down deletes the data when their name is given', async (t) => {
 
 async function sheaf(args: readonly string[], input?: string): Promise<CliRun> {
   const [verb = '', ...rest] = args;
-  return await runCli([verb, '--home', programHome, ...rest], {
-    environment: { XDG_CONFIG_HOME: join(programHome, 'config') },
+  return await runCli([verb, '--home', testHome, ...rest], {
+    environment: { XDG_CONFIG_HOME: join(testHome, 'config') },
     ...(input !== undefined && { input }),
   });
 }

@@ -1,11 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-
-const checkout = fileURLToPath(new URL('../../../', import.meta.url));
-
-/** State of the tests that run the whole program; kept between runs, so that images are built once. */
-export const programHome = join(checkout, '.cache/test');
+import { checkout, testHome } from './test-home.ts';
 
 /** What a run of the program left. */
 export type ProgramRun = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
@@ -16,9 +11,9 @@ export type RunningProgram = { readonly child: ChildProcess; readonly ended: Pro
 /** Starts the real program on the tests' home. */
 export function startProgram(args: readonly string[], folder = checkout): RunningProgram {
   const program = join(checkout, 'cli/start.js');
-  const child = spawn(process.execPath, [program, ...args, '--home', programHome], {
+  const child = spawn(process.execPath, [program, ...args, '--home', testHome], {
     cwd: folder,
-    env: { ...process.env, XDG_CONFIG_HOME: join(programHome, 'config') },
+    env: { ...process.env, XDG_CONFIG_HOME: join(testHome, 'config') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';

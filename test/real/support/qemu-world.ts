@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import type { Digest } from '../../../engine/digest.ts';
 import type { DeploymentIdentity, Driver, StepContext } from '../../../engine/drivers/driver.ts';
@@ -11,8 +10,10 @@ import { openQemuDriver } from '../../../engine/drivers/qemu/open-driver.ts';
 import type { Blobs } from '../../../engine/model/blob.ts';
 import type { Desired, ObjectKind, Step } from '../../../engine/model/step.ts';
 import { openBlobs } from '../../../engine/store/blob-folder.ts';
+import { testHome } from './test-home.ts';
 
-const cache = fileURLToPath(new URL('../../../.cache', import.meta.url));
+/** Whether KVM works takes a while to find out where it does not, and no test changes it. */
+const knownFinding = join(testHome, 'qemu/accelerator.json');
 
 /** A qemu driver in folders of its own, which are empty again when the test ends. */
 export type QemuWorld = {
@@ -42,12 +43,11 @@ export async function openQemuWorld(
     stored.blobs ?? (await openBlobs(join(root, 'blobs'), { temporary: join(root, 'unfinished') }));
   const home = join(root, 'home');
   const runtime = join(root, 'run');
-  // whether KVM works takes a while to find out where it does not, and no test changes it
   const finding = join(home, 'accelerator.json');
   await mkdir(home, { recursive: true, mode: 0o700 });
-  await mkdir(cache, { recursive: true });
-  await copyFile(join(cache, 'accelerator.json'), finding).catch(() => undefined);
-  t.teardown(() => copyFile(finding, join(cache, 'accelerator.json')).catch(() => undefined));
+  await mkdir(dirname(knownFinding), { recursive: true, mode: 0o700 });
+  await copyFile(knownFinding, finding).catch(() => undefined);
+  t.teardown(() => copyFile(finding, knownFinding).catch(() => undefined));
   const driver = await openQemuDriver({ pool: 'local', home, runtime, blobs, kit: async () => stored.kit });
   return { driver, blobs, home, runtime };
 }

@@ -1,7 +1,7 @@
 import type { DeploymentIdentity } from '../../../engine/drivers/driver.ts';
 import { openQemuDriver } from '../../../engine/drivers/qemu/open-driver.ts';
-import { testKit } from './kit.ts';
 import { performAll, smallSite } from './site-steps.ts';
+import { testKit } from './test-home.ts';
 
 /** What the program is told, as JSON, by its only argument. */
 export type SiteOrder = {

@@ -1,13 +1,13 @@
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { runCommand } from '../../../engine/command.ts';
 import type { Digest } from '../../../engine/digest.ts';
 import { buildImage, type ImageRequest } from '../../../engine/images/build-image.ts';
+import type { BuildContext } from '../../../engine/images/context.ts';
 import { buildKitPrograms } from '../../../engine/images/kit-programs.ts';
-import type { Blobs, Refs } from '../../../engine/model/blob.ts';
-import { openBlobs } from '../../../engine/store/blob-folder.ts';
-import { openStore } from '../../../engine/store/store.ts';
+import type { Blobs } from '../../../engine/model/blob.ts';
+import { systemCode } from '../../../engine/system-code.ts';
+import { checkout, openTestHome, testHome } from './test-home.ts';
 
 /** Images and programs for tests, kept between runs in the checkout's cache. */
 export type Workshop = {
@@ -18,19 +18,13 @@ export type Workshop = {
   readonly close: () => void;
 };
 
-const checkout = fileURLToPath(new URL('../../../', import.meta.url));
-
 /** Opens the workshop; what is missing is built. */
 export async function openWorkshop(): Promise<Workshop> {
-  const home = join(checkout, '.cache/test');
-  const scratch = join(home, 'scratch');
-  await mkdir(scratch, { recursive: true, mode: 0o700 });
-  const blobs = await openBlobs(join(home, 'blobs'), { temporary: join(home, 'unfinished') });
-  const store = openStore(join(home, 'state.db'));
+  const { close, ...context } = await openTestHome();
   return {
-    layers: (request) => layersOf(request, home, blobs, store.refs),
-    supervisor: await makeSupervisor(join(home, 'kit')),
-    close: () => store.close(),
+    layers: (request) => layersOf(request, context),
+    supervisor: await makeSupervisor(join(testHome, 'kit')),
+    close,
   };
 }
 
@@ -44,31 +38,24 @@ async function makeSupervisor(folder: string): Promise<string> {
   return path;
 }
 
-async function layersOf(request: ImageRequest, home: string, blobs: Blobs, refs: Refs): Promise<string> {
-  const { layers } = await buildImage(request, {
-    blobs,
-    refs,
-    scratch: join(home, 'scratch'),
-    cache: join(home, 'packages'),
-    signal: new AbortController().signal,
-    report: () => undefined,
-  });
+async function layersOf(request: ImageRequest, context: BuildContext): Promise<string> {
+  const { layers } = await buildImage(request, context);
   const folders: string[] = [];
-  for (const { digest } of layers) folders.unshift(await unpacked(digest, home, blobs));
+  for (const { digest } of layers) folders.unshift(await unpacked(digest, context.blobs));
   return folders.join(':');
 }
 
-async function unpacked(digest: Digest, home: string, blobs: Blobs): Promise<string> {
-  const folder = join(home, 'layers', digest.slice(7, 23));
+async function unpacked(digest: Digest, blobs: Blobs): Promise<string> {
+  const folder = join(testHome, 'layers', digest.slice(7, 23));
   const fresh = `${folder}.new`;
   try {
-    await mkdir(join(home, 'layers'), { recursive: true });
+    await mkdir(join(testHome, 'layers'), { recursive: true });
     await rm(fresh, { recursive: true, force: true });
     await mkdir(fresh);
     await runCommand('tar', ['-xzpf', blobs.path(digest), '--numeric-owner', '-C', fresh]);
     await rename(fresh, folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error; // it was there already
+    if (systemCode(error) !== 'ENOTEMPTY') throw error; // it was there already
     await rm(fresh, { recursive: true });
   }
   return folder;
