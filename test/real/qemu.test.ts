@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rmdir, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rmdir, stat } from 'node:fs/promises';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -150,6 +150,7 @@ test.serial(
       field('Groups'),
     );
     const files = runtimeFiles(layoutOf(scene.world.home, scene.world.runtime), scene.deployment.id, 'web.1');
+    t.is(await readlink(`/proc/${machine?.pid}/root`), files.folder);
     for (const path of [files.seed, files.qmp, files.control, ...files.exec])
       t.is((await stat(path)).mode & 0o777, 0o600, path);
   },

@@ -10,7 +10,7 @@ import { makeFolder, removeEmptyFolders } from '../../whole-file.ts';
 import { appliedFiles, applyFiles, rememberFiles } from './apply.ts';
 import { consoleParts, consolePath } from './console.ts';
 import type { DriverContext } from './context.ts';
-import { ensureDisk, ensureProgram } from './disks.ts';
+import { ensureDisk, ensureProgram, exists } from './disks.ts';
 import { endLog, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
 import { machineDigest, machineOf, readKit } from './machine.ts';
@@ -181,7 +181,7 @@ async function openVolumes(
   for (const { name, key, kind, sizeBytes } of state.volumes) {
     const file = volumePath(context, deployment, key);
     if (kind === 'scratch') await makeVolume(context, file, sizeBytes, signal); // empty at each start, as its kind says
-    await volumeSize(file);
+    if (await exists(file)) await volumeSize(file); // that it is missing, QEMU tells
     opened.push({ serial: `vol-${name}`, file });
   }
   return opened;

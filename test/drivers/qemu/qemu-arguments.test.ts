@@ -16,6 +16,7 @@ const machine: Machine = {
   network: { tap: 'v-0123456789ab', mac: '02:00:00:00:00:01' },
   sockets: { qmp: '/run/a,b/qmp.sock', control: '/run/control.sock', exec: ['/run/exec.1.sock'] },
   user: 1_900_000_001,
+  root: '/run/sheaf/folder',
 };
 
 test('a machine becomes a command line on which nothing is left to defaults', (t) => {
@@ -53,6 +54,7 @@ const expected = `-name guest=sheaf-k3v9-web.1,debug-threads=on
 -rtc base=utc
 -sandbox on,obsolete=deny,spawn=deny,resourcecontrol=deny
 -runas 1900000001:1900000001
+-chroot /run/sheaf/folder
 -kernel /blobs/kernel
 -initrd /blobs/initramfs
 -append console=ttyS0 quiet panic=-1
@@ -68,7 +70,7 @@ const expected = `-name guest=sheaf-k3v9-web.1,debug-threads=on
 -device {"driver":"virtserialport","bus":"ports.0","chardev":"exec1","name":"org.sheaf.exec.1"}
 -blockdev {"driver":"raw","node-name":"layer0","read-only":true,"file":{"driver":"file","filename":"/disks/a,b.squashfs"}}
 -device {"driver":"virtio-blk-pci","drive":"layer0","serial":"layer0"}
--blockdev {"driver":"qcow2","node-name":"vol-data","read-only":false,"discard":"unmap","detect-zeroes":"unmap","file":{"driver":"file","filename":"/volumes/data.qcow2","discard":"unmap"}}
+-blockdev {"driver":"qcow2","node-name":"vol-data","read-only":false,"backing":null,"discard":"unmap","detect-zeroes":"unmap","file":{"driver":"file","filename":"/volumes/data.qcow2","discard":"unmap"}}
 -device {"driver":"virtio-blk-pci","drive":"vol-data","serial":"vol-data"}
 -netdev tap,id=net0,ifname=v-0123456789ab,script=no,downscript=no,vhost=off
 -device {"driver":"virtio-net-pci","netdev":"net0","mac":"02:00:00:00:00:01","romfile":""}
