@@ -1,6 +1,6 @@
-import type { Digest } from '../digest.ts';
 import type { Appliance } from '../model/appliance.ts';
-import type { Blueprint, ImageSource } from '../model/blueprint.ts';
+import type { Blueprint } from '../model/blueprint.ts';
+import type { NeededImage, NeededParts } from '../model/closure.ts';
 import type { FindingSink } from '../model/finding.ts';
 import type { Properties } from '../model/property.ts';
 import type { Source } from '../model/source.ts';
@@ -20,7 +20,7 @@ import { createFindingList } from './finding-list.ts';
 import { makeBlueprint } from './make-blueprint.ts';
 import { orderAppliances } from './order-appliances.ts';
 import type { PatternMemo } from './plain-value.ts';
-import { type PlacedContent, settleContents } from './settle-contents.ts';
+import { settleContents } from './settle-contents.ts';
 import { type SettledFiles, settleFiles, type TemplateCheck } from './settle-files.ts';
 import { type CompileInputs, settleParameters } from './settle-parameters.ts';
 import { settlePorts } from './settle-ports.ts';
@@ -28,30 +28,12 @@ import { settleProperties } from './settle-properties.ts';
 import { settleResources } from './settle-resources.ts';
 import { validateDescriptions } from './validate-descriptions.ts';
 
-/** An image that the application needs. */
-export type NeededImage = {
-  /** Of the appliance. */
-  readonly name: string;
-  readonly version: string;
-  readonly image: ImageSource;
-  /** Text of the setup script. */
-  readonly setup?: string;
-  /** The appliance's folder on this machine, absolute. */
-  readonly folder: string;
-};
-
 /** What compiling gives. */
-export type Compiled = {
+export type Compiled = NeededParts & {
   /** Null when there are errors, when the source is no application, and when there were no inputs. */
   readonly blueprint: Blueprint | null;
   /** All of them, sorted by place. */
   readonly problems: readonly Problem[];
-  /** Texts of the templates that the blueprint names; `source` is for messages, relative to the appliance's folder. */
-  readonly templates: ReadonlyMap<Digest, { readonly text: string; readonly source: string }>;
-  /** In the order of the descriptions. */
-  readonly contents: readonly PlacedContent[];
-  /** One for each appliance and version, in the order of their first use; empty when there are errors. */
-  readonly images: readonly NeededImage[];
   /** Values given for secrets, by secret name: to be sealed at once, never shown or stored plainly. */
   readonly givenSecrets: ReadonlyMap<string, string>;
 };

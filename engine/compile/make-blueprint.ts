@@ -6,11 +6,11 @@ import type {
   BlueprintWire,
   Health,
 } from '../model/blueprint.ts';
+import type { PlacedContent } from '../model/closure.ts';
 import { deepFreeze } from '../model/freeze.ts';
 import { type ProtocolTable, transportOf } from '../model/protocol.ts';
 import { endName, type Wire } from './connect-wires.ts';
 import type { Described } from './described.ts';
-import type { PlacedContent } from './settle-contents.ts';
 import type { SettledFiles } from './settle-files.ts';
 import type { PortOf } from './settle-ports.ts';
 import type { SettledProperties } from './settle-properties.ts';

@@ -1,26 +1,10 @@
-import type { Digest } from '../digest.ts';
 import { nameHint } from '../formats/nearest-name.ts';
-import type { ContentEntry } from '../model/content-listing.ts';
+import type { PlacedContent } from '../model/closure.ts';
 import type { FindingSink } from '../model/finding.ts';
 import { attachmentKey } from '../model/source.ts';
 import { lookUp } from './boundary.ts';
 import { isAssembly, wasRemoved } from './described.ts';
 import { membersOutermostFirst, type Part, type Tree, useSpot } from './tree.ts';
-
-/** A folder of the application that fills a place of an appliance. */
-export type PlacedContent = {
-  /** Path of the appliance. */
-  readonly appliance: string;
-  readonly name: string;
-  /** Absolute folder on this machine. */
-  readonly folder: string;
-  /** Absolute folder in the guest. */
-  readonly to: string;
-  /** Of the canonical listing. */
-  readonly digest: Digest;
-  /** Sorted by path. */
-  readonly entries: readonly ContentEntry[];
-};
 
 /** Finds the folder for every content place; what an outer description gives counts before what an inner one gives. */
 export function settleContents(tree: Tree, sink: FindingSink): ReadonlyMap<Part, readonly PlacedContent[]> {

@@ -1,9 +1,8 @@
-import type { Compiled, NeededImage } from '../compile/compile.ts';
 import { digestOf } from '../digest.ts';
 import { EngineError } from '../errors.ts';
 import type { Descriptor } from '../model/blob.ts';
 import type { Blueprint, BlueprintAppliance } from '../model/blueprint.ts';
-import type { Closure } from '../model/closure.ts';
+import type { Closure, NeededImage, NeededParts } from '../model/closure.ts';
 import { buildContent, findContent } from './build-content.ts';
 import { type BuiltImage, buildImages, findImage, type ImageRequest } from './build-image.ts';
 import type { BuildContext } from './context.ts';
@@ -11,7 +10,7 @@ import { buildKit, findKit } from './kit.ts';
 import { layerMediaType } from './layer-blob.ts';
 
 /** A compiled application, with what its digests name. */
-export type ClosureRequest = Pick<Compiled, 'templates' | 'contents' | 'images'> & {
+export type ClosureRequest = NeededParts & {
   readonly blueprint: Blueprint;
   /** Folder of the kit's sources. */
   readonly kitSources: string;

@@ -1,5 +1,7 @@
 import type { Digest } from '../digest.ts';
 import type { Descriptor } from './blob.ts';
+import type { ImageSource } from './blueprint.ts';
+import type { ContentEntry } from './content-listing.ts';
 
 /** Everything that is run, by digest: what was built for a blueprint. */
 export type Closure = {
@@ -8,4 +10,41 @@ export type Closure = {
   readonly images: ReadonlyMap<string, readonly Descriptor[]>;
   /** The contents' layers by appliance path, in the blueprint's order; absent where there are none. */
   readonly contents: ReadonlyMap<string, readonly Descriptor[]>;
+};
+
+/** An image that the application needs. */
+export type NeededImage = {
+  /** Of the appliance. */
+  readonly name: string;
+  readonly version: string;
+  readonly image: ImageSource;
+  /** Text of the setup script. */
+  readonly setup?: string;
+  /** The appliance's folder on this machine, absolute. */
+  readonly folder: string;
+};
+
+/** A folder of the application that fills a place of an appliance. */
+export type PlacedContent = {
+  /** Path of the appliance. */
+  readonly appliance: string;
+  readonly name: string;
+  /** Absolute folder on this machine. */
+  readonly folder: string;
+  /** Absolute folder in the guest. */
+  readonly to: string;
+  /** Of the canonical listing. */
+  readonly digest: Digest;
+  /** Sorted by path. */
+  readonly entries: readonly ContentEntry[];
+};
+
+/** What a blueprint names by digest and must be made, or found, before it can run. */
+export type NeededParts = {
+  /** Texts of the templates that the blueprint names; `source` is for messages, relative to the appliance's folder. */
+  readonly templates: ReadonlyMap<Digest, { readonly text: string; readonly source: string }>;
+  /** In the order of the descriptions. */
+  readonly contents: readonly PlacedContent[];
+  /** One for each appliance and version, in the order of their first use; empty when there are errors. */
+  readonly images: readonly NeededImage[];
 };

@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { compile, type NeededImage } from '../../engine/compile/compile.ts';
+import { compile } from '../../engine/compile/compile.ts';
 import { type Digest, digestOf } from '../../engine/digest.ts';
+import type { NeededImage } from '../../engine/model/closure.ts';
 import type { GuestFile } from '../../engine/model/guest-file.ts';
 import type { InstanceState } from '../../engine/model/step.ts';
 import { allocate } from '../../engine/plan/allocate.ts';
