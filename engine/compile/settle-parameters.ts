@@ -28,6 +28,9 @@ export type SettledParameters = {
   readonly givenSecrets: ReadonlyMap<string, string>;
 };
 
+// most programs take an empty password for none at all
+const emptySecret = { message: 'is empty, which is no secret', hint: 'Give at least one character.' };
+
 /**
  * Gives every parameter its value: as given, else its default.
  *
@@ -80,7 +83,12 @@ export function settleParameters(
       continue;
     }
     const read = readPlainText(type, text);
-    const misfit = 'message' in read ? read : misfitOf(property, read.value, patterns);
+    const misfit =
+      'message' in read
+        ? read
+        : type === 'secret' && text === ''
+          ? emptySecret
+          : misfitOf(property, read.value, patterns);
     if (misfit !== undefined) {
       sink({
         code: 'PARAMETER_UNFIT',

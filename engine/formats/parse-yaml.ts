@@ -145,5 +145,7 @@ function hintFor(reason: string): string | undefined {
   if (/indentation|end of the stream|separator/.test(reason)) {
     return 'Look for a tab, an unclosed bracket or quote, or a line that is not indented like its neighbours.';
   }
+  if (reason.includes('maxDepth')) return 'Nest lists and mappings less deep.';
+  if (reason.includes('null byte')) return 'Remove the null byte; descriptions are plain text.';
   return undefined;
 }

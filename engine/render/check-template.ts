@@ -23,6 +23,8 @@ const deepestNesting = 100;
 /** Nunjucks compiles the body of a loop over pairs twice, so each level inside such a loop doubles the code. */
 const deepestLoops = 4;
 const mostFindings = 20;
+const brokenHint =
+  'Look for a bracket, a quote or a block that is not closed here or above; see docs/model.md.';
 
 const refusals: Readonly<Record<RefusedName, string>> = {
   AsyncAll: 'asyncAll',
@@ -78,7 +80,7 @@ export function checkTemplate(text: string, declared: DeclaredNames = {}): reado
       },
     ];
   const parsed = parseTemplate(text);
-  if ('message' in parsed) return [{ ...parsed, code: 'TEMPLATE_BROKEN' }];
+  if ('message' in parsed) return [{ ...parsed, code: 'TEMPLATE_BROKEN', hint: brokenHint }];
   const check = new TemplateCheck();
   check.visit(parsed.tree, new Map(Object.entries(scopeShapes(declared))), 0, 0);
   return check.findings.slice(0, mostFindings);

@@ -17,6 +17,9 @@ function codes(template: string): string {
   return [...new Set(checkTemplate(template).map(({ code }) => code))].join();
 }
 
+const brokenHint =
+  'Look for a bracket, a quote or a block that is not closed here or above; see docs/model.md.';
+
 test('a template of values, loops, conditions, sums and filters is clean', (t) => {
   const template = `
 {# what is not written #}
@@ -71,15 +74,15 @@ test('names that do not exist are found, with the nearest that does', (t) => {
 });
 
 test('broken templates are found where they break', (t) => {
-  t.is(findings('a\n {{ x'), '2:6 TEMPLATE_BROKEN expected variable end');
-  t.is(findings('{% if %}'), '1:7 TEMPLATE_BROKEN unexpected token: %}');
+  t.is(findings('a\n {{ x'), `2:6 TEMPLATE_BROKEN expected variable end | ${brokenHint}`);
+  t.is(findings('{% if %}'), `1:7 TEMPLATE_BROKEN unexpected token: %} | ${brokenHint}`);
   t.is(
     findings('{% if application.name %}'),
-    '1:26 TEMPLATE_BROKEN expected elif, else, or endif, got end of file',
+    `1:26 TEMPLATE_BROKEN expected elif, else, or endif, got end of file | ${brokenHint}`,
   );
-  t.is(findings('{% nonsense %}'), '1:4 TEMPLATE_BROKEN unknown block tag: nonsense');
-  t.is(findings('\n{# open'), '2:9 TEMPLATE_BROKEN expected end of comment, got end of file');
-  t.is(findings('{{ [1, 2'), '1:9 TEMPLATE_BROKEN a tag or expression is not finished');
+  t.is(findings('{% nonsense %}'), `1:4 TEMPLATE_BROKEN unknown block tag: nonsense | ${brokenHint}`);
+  t.is(findings('\n{# open'), `2:9 TEMPLATE_BROKEN expected end of comment, got end of file | ${brokenHint}`);
+  t.is(findings('{{ [1, 2'), `1:9 TEMPLATE_BROKEN a tag or expression is not finished | ${brokenHint}`);
 });
 
 const hostile: Readonly<Record<string, string>> = {
@@ -160,8 +163,8 @@ for (const [what, template] of Object.entries(hostile))
   });
 
 test('nesting that exhausts the parser is a broken template, not a failure', (t) => {
-  t.is(findings(`{{ ${'('.repeat(100_000)}`), '1:1 TEMPLATE_BROKEN it is nested too deep');
-  t.is(findings('{% if 1 %}'.repeat(50_000)), '1:1 TEMPLATE_BROKEN it is nested too deep');
+  t.is(findings(`{{ ${'('.repeat(100_000)}`), `1:1 TEMPLATE_BROKEN it is nested too deep | ${brokenHint}`);
+  t.is(findings('{% if 1 %}'.repeat(50_000)), `1:1 TEMPLATE_BROKEN it is nested too deep | ${brokenHint}`);
 });
 
 function checkTemplateAlone(template: string): number {
