@@ -12,6 +12,7 @@ import { renderGraph } from './graph/render-graph.ts';
 import { buildNeeded, type ClosureRequest, findClosure, makeClosure } from './images/closure.ts';
 import type { BuildContext } from './images/context.ts';
 import { buildKit, findKit } from './images/kit.ts';
+import { listenRefusal } from './listen-refusal.ts';
 import { instancesOf } from './model/blueprint.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
 import type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
@@ -85,9 +86,10 @@ export class Engine {
     const loaded = await Promise.all(
       folders.map(async (folder) => requireSound(folder, await this.#load(folder, null))),
     );
-    await buildKit({ sources: this.#options.kitSources, ...context });
     const images = loaded.flatMap(({ compiled }) => compiled.images);
+    // before the kit, which anybody can build: who may not build images is told at once
     const built = await buildNeeded(images, context);
+    await buildKit({ sources: this.#options.kitSources, ...context });
     return [...built].map(([appliance, { manifest, layers, wasCached }]) => ({
       appliance,
       digest: manifest.digest,
@@ -310,6 +312,7 @@ export class Engine {
       holder: currentProcess(),
       isAlive,
       freePorts,
+      listenRefusal,
       limits: usualLimits,
       signal,
     };

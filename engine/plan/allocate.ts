@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isIP } from 'node:net';
 import { EngineError } from '../errors.ts';
-import type { Allocation, ListenAddress } from '../model/allocation.ts';
+import type { Allocation, ListenAddress, ListenRefusal } from '../model/allocation.ts';
 import { type Blueprint, type BlueprintExternal, instancesOf, type Transport } from '../model/blueprint.ts';
 import { addressAt, firstFree, formatSubnet, parseSubnet, roomOf, type Subnet } from './subnet.ts';
 
@@ -21,6 +21,8 @@ export type AllocationRequest = {
   readonly recorded?: Allocation;
   /** Wishes, by `appliance.terminal`. */
   readonly expose: Readonly<Record<string, ListenAddress>>;
+  /** Why nothing could listen just now where a wish says, by `appliance.terminal`. */
+  readonly refusals?: ReadonlyMap<string, ListenRefusal>;
   /** Loopback ports that were free just now, for externals without a wish. */
   readonly ports: readonly number[];
 };
@@ -113,7 +115,9 @@ function chooseEndpoints(request: AllocationRequest): Allocation['endpoints'] {
     if (!fixed) continue;
     const place = { ...fixed, transport: external.transport };
     const other = taken.find((one) => clashes(one, place));
-    if (other) throw addressTaken(name, place);
+    if (other) throw addressTaken(name, place, 'belongs to another endpoint');
+    const refusal = wishes.has(name) ? request.refusals?.get(name) : undefined;
+    if (refusal) throw listenRefused(name, place, refusal);
     taken.push(place);
     chosen.set(name, { address: fixed.address, port: fixed.port });
   }
@@ -173,14 +177,18 @@ function checkWish(name: string, wish: ListenAddress, names: readonly string[]):
   }
 }
 
-function addressTaken(name: string, place: ListenAddress): EngineError {
-  return new EngineError(
-    'ADDRESS_TAKEN',
-    `${place.address}:${place.port} for ${name} belongs to another endpoint`,
-    {
-      hint: `Choose another with --expose ${name}=ADDRESS:PORT.`,
-    },
-  );
+function listenRefused(name: string, place: ListenAddress, refusal: ListenRefusal): EngineError {
+  if (refusal === 'taken') return addressTaken(name, place, 'is in use by another program');
+  return new EngineError('INPUT_REFUSED', `this machine has no address ${place.address} for ${name}`, {
+    hint: 'Choose an address of this machine: 127.0.0.1 for itself alone, 0.0.0.0 for all that it has.',
+    details: { endpoint: name, address: place.address, port: place.port },
+  });
+}
+
+function addressTaken(name: string, place: ListenAddress, whose: string): EngineError {
+  return new EngineError('ADDRESS_TAKEN', `${place.address}:${place.port} for ${name} ${whose}`, {
+    hint: `Choose another with --expose ${name}=ADDRESS:PORT.`,
+  });
 }
 
 function noPort(name: string): EngineError {

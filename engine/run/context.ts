@@ -1,9 +1,11 @@
 import type { Driver } from '../drivers/driver.ts';
+import type { ListenRefusal } from '../model/allocation.ts';
 import type { Report } from '../model/event.ts';
 import type { GuestFile } from '../model/guest-file.ts';
 import type { Pool } from '../model/pool.ts';
 import type { InstanceState } from '../model/step.ts';
 import type { Store } from '../model/store.ts';
+import type { Listening } from '../plan/allocate.ts';
 import type { ProcessIdentity } from '../process-identity.ts';
 import type { SecretBox } from '../store/secrets.ts';
 
@@ -51,6 +53,8 @@ export type RunContext = {
   readonly isAlive: (holder: ProcessIdentity) => boolean;
   /** Finds loopback ports that are free now. */
   readonly freePorts: (count: number) => Promise<readonly number[]>;
+  /** Tries whether anything could listen at a place of the machine on which endpoints are opened. */
+  readonly listenRefusal: (place: Listening) => Promise<ListenRefusal | undefined>;
   readonly limits: RunLimits;
   readonly signal: AbortSignal;
 };

@@ -1,6 +1,6 @@
 import { canonicalJson, digestOf } from '../digest.ts';
 import { EngineError } from '../errors.ts';
-import type { ListenAddress } from '../model/allocation.ts';
+import type { ListenAddress, ListenRefusal } from '../model/allocation.ts';
 import type { Blueprint } from '../model/blueprint.ts';
 import type { Pool, Resources, Server } from '../model/pool.ts';
 import type { PlacementEntry } from '../model/status.ts';
@@ -32,6 +32,8 @@ export type PoolView = {
   readonly servers: readonly Server[];
   readonly overhead: Resources;
   readonly ports: readonly number[];
+  /** Why nothing could listen where a wish says. @see AllocationRequest */
+  readonly refusals: ReadonlyMap<string, ListenRefusal>;
 };
 
 /** What was decided, and why instances go where they go. */
@@ -75,6 +77,7 @@ export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolVie
     ...(current && { recorded: current.spec.allocation }),
     expose: request.inputs.expose,
     ports: view.ports,
+    refusals: view.refusals,
   });
   return {
     placement,

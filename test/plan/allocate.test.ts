@@ -71,6 +71,21 @@ test('a wish to be exposed somewhere is kept to, or refused', (t) => {
   }
 });
 
+test('a place at which nothing can listen is refused as soon as it is asked for', (t) => {
+  const expose = { 'edge.web': { address: '192.0.2.1', port: 80 } };
+  const refused = (refusal: 'taken' | 'absent') =>
+    request({ expose, refusals: new Map([['edge.web', refusal]]) });
+
+  t.throws(() => allocate(refused('taken')), {
+    code: 'ADDRESS_TAKEN',
+    message: '192.0.2.1:80 for edge.web is in use by another program',
+  });
+  t.throws(() => allocate(refused('absent')), {
+    code: 'INPUT_REFUSED',
+    message: 'this machine has no address 192.0.2.1 for edge.web',
+  });
+});
+
 test('a port that another deployment keeps is passed over, and none left is ADDRESS_TAKEN', (t) => {
   const listening = [{ address: '127.0.0.1', port: 40_000, transport: 'tcp' }] as const;
   const taken = { subnets: [], listening };

@@ -419,6 +419,20 @@ test('after an endpoint was refused its address, up with another one goes on', a
   t.is(seen.endpoints[0]?.url, 'http://127.0.0.1:9001/');
 });
 
+test('a taken address is refused before anything is made, but not one that the deployment itself holds', async (t) => {
+  const house = newHouse();
+  const { context } = house.enter();
+  const busy = { ...context, listenRefusal: async () => 'taken' as const };
+  const inputs = { set: {}, expose: { 'edge.web': { address: '127.0.0.1', port: 9000 } } };
+
+  await t.throwsAsync(up(busy, upRequest(blueprint, { inputs }), closure), { code: 'ADDRESS_TAKEN' });
+  t.deepEqual(await thingsIn(house), []);
+  t.deepEqual(await house.store.deployments(), []);
+
+  await up(context, upRequest(blueprint, { inputs }), closure);
+  await t.notThrowsAsync(up(busy, upRequest(blueprint, { inputs }), closure));
+});
+
 test('a secret is in no file, journal, event or error, only in what the guest gets', async (t) => {
   const canary = 'canary-5f3a9c';
   const house = newHouse();

@@ -62,6 +62,7 @@ export function sampleContext(
     holder: currentProcess(),
     isAlive: (holder: ProcessIdentity) => holder.pid === process.pid,
     freePorts: async (count) => Array.from({ length: count }, (_, index) => 40_000 + index),
+    listenRefusal: async () => undefined,
     limits: { parallelSteps: 4, settleTimeoutMs: 2000, settlePauseMs: 2 },
     signal: new AbortController().signal,
     ...given,

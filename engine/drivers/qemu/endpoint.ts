@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Digest } from '../../digest.ts';
@@ -68,10 +69,14 @@ function endpointArguments(deployment: string, key: string, state: EndpointState
   return [
     'endpoint',
     ...['--name', endpointMark(deployment, key)],
-    ...['--listen', `${state.listen.address}:${state.listen.port}`, '--transport', state.transport],
+    ...['--listen', placeText(state.listen), '--transport', state.transport],
     ...state.targets.flatMap(({ address, port }) => ['--target', `${address}:${port}`]),
     ...['--namespace', namespacePath(deployment), '--uid', user, '--gid', user],
   ];
+}
+
+function placeText({ address, port }: EndpointState['listen']): string {
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function findAttendants(deployment: string, key: string): readonly ProcessIdentity[] {
@@ -144,7 +149,7 @@ async function firstLine(output: Readable, signal: AbortSignal): Promise<string>
 }
 
 function refused(key: string, { listen }: EndpointState, said: string): EngineError {
-  const place = `${listen.address}:${listen.port}`;
+  const place = placeText(listen);
   if (/in use/i.test(said))
     return new EngineError('ADDRESS_TAKEN', `${key}: ${place} is in use by another program`, {
       hint: `Choose another one with --expose ${key}=${listen.address}:PORT.`,
