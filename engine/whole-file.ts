@@ -1,9 +1,10 @@
 import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { orDiskFull } from './disk-full.ts';
+import { orNotWritable } from './not-writable.ts';
 import { systemCode } from './system-code.ts';
 
-/** Makes a folder, and those above it, that only its owner may enter. @throws EngineError DISK_FULL */
+/** Makes a folder, and those above it, that only its owner may enter. @throws EngineError DISK_FULL, ROOT_REQUIRED */
 export async function makeFolder(path: string): Promise<void> {
   await withDiskErrors(path, () => mkdir(path, { recursive: true, mode: 0o700 }));
 }
@@ -14,7 +15,7 @@ export async function makeFolder(path: string): Promise<void> {
  * The unfinished file has a fixed name beside it, so that what a kill leaves is overwritten by the next attempt.
  *
  * @param mode - of a new file, less what the process's umask takes away
- * @throws EngineError DISK_FULL
+ * @throws EngineError DISK_FULL, ROOT_REQUIRED
  */
 export async function writeWhole(path: string, content: string, mode = 0o600): Promise<void> {
   const unfinished = `${path}.new`;
@@ -35,7 +36,7 @@ export async function writeWhole(path: string, content: string, mode = 0o600): P
   });
 }
 
-/** Syncs a finished file and gives it its name, lastingly. The name's folder is made when absent. @throws EngineError DISK_FULL */
+/** Syncs a finished file and gives it its name, lastingly. The name's folder is made when absent. @throws EngineError DISK_FULL, ROOT_REQUIRED */
 export async function settle(unfinished: string, path: string): Promise<void> {
   await withDiskErrors(dirname(path), async () => {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -61,7 +62,7 @@ async function withDiskErrors(folder: string, act: () => Promise<unknown>): Prom
   try {
     await act();
   } catch (error) {
-    throw orDiskFull(error, folder);
+    throw orNotWritable(orDiskFull(error, folder), folder);
   }
 }
 

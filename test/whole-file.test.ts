@@ -43,3 +43,11 @@ test('empty folders go up to the one that stays, and none that holds something',
 
   t.deepEqual(readdirSync(top), ['empty']);
 });
+
+// nobody, root included, makes files there
+test('a folder that this user may not write is ROOT_REQUIRED and named', async (t) => {
+  const error = await t.throwsAsync(writeWhole('/sys/sheaf', 'text'));
+
+  t.like(error, { code: 'ROOT_REQUIRED', details: { folder: '/sys' } });
+  t.regex(error?.message ?? '', /^\/sys cannot be written: /);
+});
