@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, readlink, rmdir, stat } from 'node:fs/promises';
 import { get } from 'node:http';
 import { createServer } from 'node:net';
@@ -10,6 +12,7 @@ import { runCommand } from '../../engine/command.ts';
 import type { DeploymentIdentity } from '../../engine/drivers/driver.ts';
 import { findMachines } from '../../engine/drivers/qemu/instance.ts';
 import { layoutOf, runtimeFiles } from '../../engine/drivers/qemu/layout.ts';
+import { guestMark } from '../../engine/drivers/qemu/marks.ts';
 import { openQemuDriver } from '../../engine/drivers/qemu/open-driver.ts';
 import type { EngineError } from '../../engine/errors.ts';
 import type { GuestFile } from '../../engine/model/guest-file.ts';
@@ -155,6 +158,22 @@ test.serial(
       t.is((await stat(path)).mode & 0o777, 0o600, path);
   },
 );
+
+test.serial("a command line that somebody else wrote is not taken for an instance's", async (t) => {
+  const mark = `${guestMark('k3v9', 'web.1')},debug-threads=on`;
+  const shell = ['sh', '-c', 'echo ready; read line', '-name', mark, '-uuid', 'x'];
+  const own = spawn('setpriv', ['--pdeathsig', 'KILL', ...shell]);
+  const foreign = spawn('setpriv', ['--reuid', '65534', '--pdeathsig', 'KILL', ...shell]);
+  t.teardown(() => [own, foreign].map((child) => child.kill('SIGKILL')));
+  await Promise.all([own, foreign].map((child) => once(child.stdout, 'data')));
+
+  const found = findMachines('k3v9', 'web.1');
+
+  t.deepEqual(
+    found.map(({ pid }) => pid),
+    [own.pid],
+  );
+});
 
 test.serial('a full disk is told as such, and nothing half-made is kept', async (t) => {
   const { blobs, digest: kit } = await testKit();

@@ -14,7 +14,7 @@ import { ensureDisk, ensureProgram, exists } from './disks.ts';
 import { endLog, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
 import { machineDigest, machineOf, readKit } from './machine.ts';
-import { guestMark, namespacePath } from './marks.ts';
+import { guestMark, namespacePath, userIdOf } from './marks.ts';
 import { ensureTap, openTap, removeTap } from './namespace.ts';
 import { applyRules } from './network.ts';
 import { findProcesses, isInNamespace } from './processes.ts';
@@ -80,10 +80,13 @@ export async function removeInstance(
 /** Finds the QEMU processes that carry an instance's mark; at most one is meant to. */
 export function findMachines(deployment: string, instance: string): readonly ProcessIdentity[] {
   const mark = `${guestMark(deployment, instance)},debug-threads=on`;
-  return findProcesses((args) => {
-    const at = args.indexOf('-name');
-    return at >= 0 && args[at + 1] === mark && args[at + 2] === '-uuid';
-  });
+  return findProcesses(
+    (args) => {
+      const at = args.indexOf('-name');
+      return at >= 0 && args[at + 1] === mark && args[at + 2] === '-uuid';
+    },
+    userIdOf(deployment, instance),
+  );
 }
 
 /** Tells whether two identities are of the same process. */

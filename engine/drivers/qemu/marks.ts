@@ -25,6 +25,9 @@ export function endpointMark(deployment: string, endpoint: string): string {
   return `sheaf-${deployment}-endpoint-${endpoint}`;
 }
 
+/** The least user id that a process of an object can have. */
+export const firstUserId = 1_900_000_000;
+
 /**
  * Gives the user id under which a process of an object runs.
  *
@@ -33,7 +36,7 @@ export function endpointMark(deployment: string, endpoint: string): string {
  * @source systemd's UIDS-GIDS.md, which leaves 1879048192 to 2147483647 to nobody
  */
 export function userIdOf(deployment: string, key: string): number {
-  return 1_900_000_000 + (Number.parseInt(shortHash(`${deployment} ${key}`, 8), 16) % 200_000_000);
+  return firstUserId + (Number.parseInt(shortHash(`${deployment} ${key}`, 8), 16) % 200_000_000);
 }
 
 /** Gives the first hexadecimal digits of a text's SHA-256. */

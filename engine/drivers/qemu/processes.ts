@@ -2,17 +2,25 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { systemCode } from '../../system-code.ts';
+import { firstUserId } from './marks.ts';
 
 /**
  * Finds the processes of this machine whose command line a predicate accepts.
  *
  * Marks in command lines find what was started even when the starter was killed before it could write anything down.
+ * Anybody can write such a command line, so only processes count that we started, or that run under an object's own user.
+ *
+ * @param user - the object's, when there is but one
  */
-export function findProcesses(accepts: (args: readonly string[]) => boolean): readonly ProcessIdentity[] {
+export function findProcesses(
+  accepts: (args: readonly string[]) => boolean,
+  user?: number,
+): readonly ProcessIdentity[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .flatMap((name) => {
-      const identity = accepts(commandLine(name)) ? processIdentity(Number(name)) : undefined;
+      const identity =
+        accepts(commandLine(name)) && isOurs(name, user) ? processIdentity(Number(name)) : undefined;
       return identity === undefined ? [] : [identity];
     });
 }
@@ -68,6 +76,17 @@ export function ageMs(identity: ProcessIdentity): number {
 
 // USER_HZ is 100 on every architecture that Linux shows to user space
 const ticksPerSecond = 100;
+
+/** The real user counts: a program with the set-user-id bit runs as root for whoever started it. */
+function isOurs(pid: string, user: number | undefined): boolean {
+  try {
+    const [, text] = /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+    const real = Number(text);
+    return real === process.getuid?.() || (user === undefined ? real >= firstUserId : real === user);
+  } catch {
+    return false; // it ended meanwhile
+  }
+}
 
 function commandLine(pid: string): readonly string[] {
   try {
