@@ -10,6 +10,8 @@ const answerTimeoutMs = 10_000;
 /** Longer than a command may be silent: a day. Its own time limit, or the caller's signal, ends it before. */
 const silenceTimeoutMs = 86_400_000;
 const inputChunkBytes = 64 * 2 ** 10;
+/** Input that may be on the way to a command. @source kit/PROTOCOL.md */
+const inputWindowBytes = 256 * 2 ** 10;
 
 /**
  * Runs a command in an instance and gives its exit code.
@@ -28,8 +30,9 @@ export async function execute(files: RuntimeFiles, request: ExecRequest): Promis
       const { command, environment, user, timeoutMs } = request;
       const stdin = request.stdin !== undefined;
       const id = await channel.begin('exec', { command, environment, user, timeoutMs, stdin }, patience);
-      const sending = request.stdin && sendInput(channel, id, request.stdin, input.signal);
-      const code = await receiveOutput(channel, id, request);
+      const window = openInputWindow();
+      const sending = request.stdin && sendInput(channel, id, request.stdin, window, input.signal);
+      const code = await receiveOutput(channel, id, request, window);
       input.abort(); // a command may end before its input does
       await sending;
       return code;
@@ -42,13 +45,46 @@ export async function execute(files: RuntimeFiles, request: ExecRequest): Promis
   }
 }
 
-async function receiveOutput(channel: Channel, id: number, request: ExecRequest): Promise<number> {
+/** Keeps count of the input that a command has not taken yet. */
+type InputWindow = {
+  /** Waits until there is room, then counts the bytes as sent. Ends early when the signal fires. */
+  readonly reserve: (bytes: number, ended: AbortSignal) => Promise<void>;
+  /** Counts bytes as taken. */
+  readonly release: (bytes: number) => void;
+};
+
+function openInputWindow(): InputWindow {
+  let waiting = 0;
+  let room = Promise.withResolvers<void>();
+  return {
+    async reserve(bytes, ended) {
+      const stop = (): void => room.resolve();
+      ended.addEventListener('abort', stop);
+      while (waiting + bytes > inputWindowBytes && !ended.aborted) await room.promise;
+      ended.removeEventListener('abort', stop);
+      waiting += bytes;
+    },
+    release(bytes) {
+      waiting = Math.max(0, waiting - bytes);
+      room.resolve();
+      room = Promise.withResolvers<void>();
+    },
+  };
+}
+
+async function receiveOutput(
+  channel: Channel,
+  id: number,
+  request: ExecRequest,
+  window: InputWindow,
+): Promise<number> {
   const limitMs = request.timeoutMs === undefined ? silenceTimeoutMs : request.timeoutMs + answerTimeoutMs;
   const patience: Patience = { timeoutMs: limitMs, signal: request.signal };
   for (;;) {
     const message = await channel.next(id, patience);
     await write(request.stdout, message['stdout']);
     await write(request.stderr, message['stderr']);
+    if (typeof message['taken'] === 'number') window.release(message['taken']);
     if ('ok' in message) return exitCodeOf(message);
   }
 }
@@ -71,12 +107,20 @@ function exitCodeOf({ ok }: Message): number {
 }
 
 /** Sends the input until its end, or until the command has ended. */
-async function sendInput(channel: Channel, id: number, stdin: Readable, ended: AbortSignal): Promise<void> {
+async function sendInput(
+  channel: Channel,
+  id: number,
+  stdin: Readable,
+  window: InputWindow,
+  ended: AbortSignal,
+): Promise<void> {
   const patience: Patience = { timeoutMs: silenceTimeoutMs, signal: ended };
   try {
     for await (const chunk of untilEnded(stdin, ended)) {
       for (let at = 0; at < chunk.length; at += inputChunkBytes) {
         const part = chunk.subarray(at, at + inputChunkBytes);
+        await window.reserve(part.length, ended);
+        if (ended.aborted) return;
         await channel.add(id, { stdin: part.toString('base64') }, patience);
       }
     }

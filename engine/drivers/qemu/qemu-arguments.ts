@@ -1,3 +1,5 @@
+import { kernelCommandLine } from '../../model/kit.ts';
+
 /** A disk of a virtual machine; the guest knows it by its serial number. */
 export type Disk = {
   readonly serial: string;
@@ -47,7 +49,7 @@ export function qemuArguments(machine: Machine): readonly string[] {
     ...(machine.user === undefined ? [] : ['-runas', `${machine.user}:${machine.user}`]),
     ...(machine.root === undefined ? [] : ['-chroot', machine.root]),
     ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
-    ...['-append', 'console=ttyS0 quiet panic=-1'],
+    ...['-append', kernelCommandLine],
     // stdin is /dev/null; stdout is the log's
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=monitor,server=on,wait=off,path=${escaped(sockets.qmp)}`],

@@ -33,6 +33,32 @@ test('input reaches the command, with its end', async (t) => {
   t.is(heard, `${'x'.repeat(100_000)}y`);
 });
 
+test('input that a command does not take waits at this end', async (t) => {
+  const taken = 100_000;
+  let heard = 0;
+  let most = 0;
+  let untaken = 0;
+  const result = await run(
+    t,
+    ({ id, op, stdin }, socket) => {
+      if (op === 'exec') return;
+      if (typeof stdin !== 'string') return say(socket, { id, ok: { exitCode: 0 } });
+      const { length } = Buffer.from(stdin, 'base64');
+      heard += length;
+      untaken += length;
+      most = Math.max(most, untaken);
+      if (untaken < taken) return;
+      untaken -= taken;
+      setImmediate(() => say(socket, { id, taken }));
+    },
+    { stdin: Readable.from([Buffer.alloc(3 * 2 ** 20)]) },
+  );
+
+  t.is(result.code, 0);
+  t.is(heard, 3 * 2 ** 20);
+  t.true(most <= 256 * 2 ** 10, `${most} bytes were on the way`);
+});
+
 test('a command that ends before its input does is not waited for', async (t) => {
   const endless = new PassThrough();
 

@@ -57,7 +57,7 @@ const expected = `-name guest=sheaf-k3v9-web.1,debug-threads=on
 -chroot /run/sheaf/folder
 -kernel /blobs/kernel
 -initrd /blobs/initramfs
--append console=ttyS0 quiet panic=-1
+-append console=ttyS0 quiet panic=-1 no_timer_check cryptomgr.notests rcupdate.rcu_expedited=1
 -chardev stdio,id=console,signal=off
 -serial chardev:console
 -chardev socket,id=monitor,server=on,wait=off,path=/run/a,,b/qmp.sock
