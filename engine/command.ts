@@ -145,6 +145,9 @@ function interrupted(tool: string): EngineError {
 function failedTool(tool: string, args: readonly string[], how: string, output: CommandOutput): EngineError {
   // setpriv answers 127 and names the program when it cannot be found
   if (/^setpriv: failed to execute .*No such file/m.test(output.stderr)) return missingTool(tool);
+  // so does env, which starts programs in namespaces; what a set-up script lacks is not ours to install
+  const [, lacking = ''] = /^env: ‘([^’]+)’: No such file/m.exec(output.stderr) ?? [];
+  if (Object.hasOwn(toolPackages, lacking)) return missingTool(lacking);
   const said = (output.stderr.trim() || output.stdout.trim()).split('\n').slice(-5).join('\n');
   const isFull = /No space left on device/i.test(output.stderr);
   return new EngineError(isFull ? 'DISK_FULL' : 'TOOL_FAILED', `${tool} ${how}: ${said}`, {

@@ -18,6 +18,13 @@ test('a program that is not installed is TOOL_MISSING and names its Debian packa
   t.deepEqual(error.details, { tool: 'no-such-program', package: 'no-such-program' });
 });
 
+test('a tool that another one cannot find is TOOL_MISSING too, but only one of ours', async (t) => {
+  const run = (tool: string) => t.throwsAsync(runCommand('env', ['-i', 'PATH=/nonexistent', tool]));
+
+  t.like(await run('mmdebstrap'), { code: 'TOOL_MISSING', details: { package: 'mmdebstrap' } });
+  t.like(await run('no-such-program'), { code: 'TOOL_FAILED' });
+});
+
 test('a program that fails is TOOL_FAILED with the end of what it said', async (t) => {
   const error = await t.throwsAsync(runCommand('sh', ['-c', 'echo reason >&2; exit 3']), {
     instanceOf: EngineError,
