@@ -3,12 +3,14 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../command.ts';
 import { canonicalJson, type Digest, digestOf } from '../digest.ts';
+import { orDiskFull } from '../disk-full.ts';
 import { EngineError } from '../errors.ts';
 import { type CpioEntry, writeCpio } from '../formats/cpio.ts';
 import type { Blobs, Descriptor, Refs } from '../model/blob.ts';
 import type { Report } from '../model/event.ts';
 import type { Kit, NamedKit } from '../model/kit.ts';
 import { openProcessFolder } from '../process-folder.ts';
+import { orImageFailed } from './image-failure.ts';
 import { type BootModule, findRelease, reduceModules } from './kit-modules.ts';
 import { findKitPackages, type KitPackages, unpackPackages } from './kit-packages.ts';
 import { buildKitPrograms } from './kit-programs.ts';
@@ -41,7 +43,7 @@ const mediaTypes = {
  * Equal sources, packages and compilers give equal bytes. A kit that is stored costs neither work nor network, and
  * stays what it is when Debian brings a newer kernel: a new kit restarts every instance, so it comes when it is asked for.
  *
- * @throws EngineError IMAGE_FAILED when apt knows no kernel and no kit is stored; TOOL_MISSING, TOOL_FAILED, DISK_FULL
+ * @throws EngineError IMAGE_FAILED when the archive cannot be reached or a part does not build; TOOL_MISSING, DISK_FULL
  */
 export async function buildKit(request: KitRequest): Promise<NamedKit> {
   const { blobs, refs, report, signal } = request;
@@ -68,6 +70,9 @@ export async function buildKit(request: KitRequest): Promise<NamedKit> {
     refs.set(await refOf(request.sources), digest);
     report({ type: 'build', subject: 'kit', state: 'done', message: kit.version });
     return { digest, kit };
+  } catch (error) {
+    const hint = 'Its packages come from the archive of Debian: look at the network and at apt-get update.';
+    throw orDiskFull(orImageFailed(error, 'building the kit', hint), work);
   } finally {
     await rm(work, { recursive: true, force: true });
   }

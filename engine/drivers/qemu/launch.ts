@@ -79,7 +79,7 @@ export type Detached = {
   readonly failure: () => string | undefined;
 };
 
-/** Starts a program in a session of its own, which inherits nothing but what it is given. */
+/** Starts a program in a session of its own; of what this program has opened it inherits only what it is given. */
 export function spawnDetached(command: readonly string[], stdio: StdioOptions): Detached {
   const [program = '', ...args] = command;
   const child = spawn(program, args, {

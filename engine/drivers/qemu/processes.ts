@@ -79,19 +79,22 @@ const ticksPerSecond = 100;
 
 /** The real user counts: a program with the set-user-id bit runs as root for whoever started it. */
 function isOurs(pid: string, user: number | undefined): boolean {
-  try {
-    const [, text] = /^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
-    const real = Number(text);
-    return real === process.getuid?.() || (user === undefined ? real >= firstUserId : real === user);
-  } catch {
-    return false; // it ended meanwhile
-  }
+  const [, text] = /^Uid:\t(\d+)/m.exec(readProcess(pid, 'status')) ?? [];
+  if (text === undefined) return false;
+  const real = Number(text);
+  return real === process.getuid?.() || (user === undefined ? real >= firstUserId : real === user);
 }
 
 function commandLine(pid: string): readonly string[] {
+  return readProcess(pid, 'cmdline').split('\0');
+}
+
+/** Reads a file of a process; empty when it ended meanwhile. */
+function readProcess(pid: string, file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  } catch {
-    return []; // it ended meanwhile
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes(systemCode(error) ?? '')) return '';
+    throw error;
   }
 }
