@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
 import { EngineError } from './errors.ts';
 
 /** The Debian package that brings each tool that Sheaf runs. */
@@ -107,6 +109,35 @@ export async function runCommand(
         );
     });
   });
+}
+
+/**
+ * Makes sure that programs are there, before anything is begun that would need one of them in its middle.
+ *
+ * @throws EngineError TOOL_MISSING for the first that is not installed; the hint names the packages of all of them
+ */
+export async function requireTools(tools: readonly string[]): Promise<void> {
+  const found = await Promise.all(tools.map(isInstalled));
+  const missing = tools.filter((_, index) => !found[index]);
+  const [first] = missing;
+  if (first === undefined) return;
+  const packages = [...new Set(missing.map((tool) => toolPackages[tool] ?? tool))];
+  throw new EngineError('TOOL_MISSING', `not installed: ${missing.join(', ')}`, {
+    hint: `Install ${packages.length === 1 ? 'the Debian package' : 'the Debian packages'} ${packages.join(' ')}.`,
+    details: { tool: first, package: packages[0], tools: missing, packages },
+  });
+}
+
+async function isInstalled(tool: string): Promise<boolean> {
+  for (const folder of toolPath().split(':')) {
+    const path = join(folder, tool);
+    const isProgram = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isProgram) return true;
+  }
+  return false;
 }
 
 /** Makes the error for a program that is not installed, naming the Debian package that has it. */

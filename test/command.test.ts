@@ -1,5 +1,5 @@
 import test from 'ava';
-import { runCommand, toolPath } from '../engine/command.ts';
+import { requireTools, runCommand, toolPath } from '../engine/command.ts';
 import { EngineError } from '../engine/errors.ts';
 
 test('a program gets its arguments as they are, its input and its environment', async (t) => {
@@ -23,6 +23,17 @@ test('a tool that another one cannot find is TOOL_MISSING too, but only one of o
 
   t.like(await run('mmdebstrap'), { code: 'TOOL_MISSING', details: { package: 'mmdebstrap' } });
   t.like(await run('no-such-program'), { code: 'TOOL_FAILED' });
+});
+
+test('all tools that are missing are told at once, with their packages', async (t) => {
+  const error = await t.throwsAsync(requireTools(['sh', 'no-such-program', 'no-other-program']), {
+    instanceOf: EngineError,
+  });
+
+  t.is(error.code, 'TOOL_MISSING');
+  t.is(error.message, 'not installed: no-such-program, no-other-program');
+  t.is(error.hint, 'Install the Debian packages no-such-program no-other-program.');
+  await t.notThrowsAsync(requireTools(['sh', 'env']));
 });
 
 test('a program that fails is TOOL_FAILED with the end of what it said', async (t) => {
