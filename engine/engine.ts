@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import pLimit from 'p-limit';
 import { graphOfSource } from './compile/graph-of-source.ts';
 import { type Loaded, load, requireSound } from './compile/load.ts';
 import { changedNames, lockOf, lockText } from './compile/lock.ts';
@@ -24,18 +25,22 @@ import { currentProcess, isAlive } from './process-identity.ts';
 import { listNames } from './read/find-appliance.ts';
 import { lockFile } from './read/read-lock.ts';
 import { openRenderer, type Renderer } from './render/renderer.ts';
+import { type Arrival, bringAll } from './run/bring-all.ts';
+import { bringBack } from './run/bring-back.ts';
 import { type RunContext, usualLimits } from './run/context.ts';
 import type { UpRequest } from './run/decide-up.ts';
 import { type DownAnswer, down } from './run/down.ts';
 import { type LogChunk, readLogs } from './run/read-logs.ts';
 import { renderFromBlobs } from './run/render-files.ts';
 import { rollBack } from './run/roll-back.ts';
-import { deploymentMissing, identityOf, list, status } from './run/status.ts';
+import { deploymentMissing, identityOf, status, summarize } from './run/status.ts';
 import { planUp, up } from './run/up.ts';
 import { writeWhole } from './whole-file.ts';
 
 // everybody's, until there are tenants
 const owner = 'default';
+// each is many short questions to guests already
+const observedAtOnce = 8;
 
 /** Sheaf, as a library: every verb of the command line is one method. Nothing is opened before it is needed. */
 export class Engine {
@@ -111,18 +116,8 @@ export class Engine {
     );
   }
 
-  /**
-   * Brings a deployment up, or resumes what was interrupted; returns when every instance is healthy.
-   *
-   * With `rollback`, undoes an unfinished operation instead.
-   *
-   * @returns null when the deployment is gone, because the undone operation had made it
-   */
-  async up(
-    request: DeployRequest,
-    options: CallOptions & { readonly rollback: boolean },
-  ): Promise<DeploymentStatus | null> {
-    if (options.rollback) return await this.#rollBack(request.name, options);
+  /** Brings a deployment up, or resumes what was interrupted; returns when every instance is healthy. */
+  async up(request: DeployRequest, options: CallOptions): Promise<DeploymentStatus> {
     const { upRequest, closureRequest } = await this.#prepare(request);
     const run = await this.#runContext(this.#pool(request.pool), options);
     return await up(run, upRequest, async (signal) =>
@@ -136,14 +131,33 @@ export class Engine {
     return await down(run, { owner, name, data });
   }
 
-  /** Lists deployments, observed now. */
+  /** Undoes an unfinished operation. @returns null when the deployment is gone, because that operation had made it */
+  async rollBack(name: string, options: CallOptions): Promise<DeploymentStatus | null> {
+    const run = await this.#runContextOf(name, options);
+    await rollBack(run, { owner, name });
+    return (await run.store.deployment(owner, name)) ? await status(run, owner, name) : null;
+  }
+
+  /** Brings one deployment back to what is recorded of it, without its source. @throws EngineError as `bringBack` */
+  async upRecorded(name: string, options: CallOptions): Promise<DeploymentStatus | null> {
+    const run = await this.#runContextOf(name, options);
+    await bringBack(run, { owner, name });
+    return (await run.store.deployment(owner, name)) ? await status(run, owner, name) : null;
+  }
+
+  /** Brings every deployment back to what is recorded of it. @throws EngineError DEPLOYMENTS_FAILED when one did not come */
+  async upAll(options: CallOptions): Promise<readonly Arrival[]> {
+    const { store } = await this.#open();
+    return await bringAll(await store.deployments(), this.#contextsOf(options), options.signal);
+  }
+
+  /** Lists deployments, observed now. A pool that cannot be asked does not hold up the others. */
   async list(options: CallOptions): Promise<readonly DeploymentSummary[]> {
     const { store } = await this.#open();
-    const used = new Set((await store.deployments()).map((record) => record.pool));
-    const lists: DeploymentSummary[] = [];
-    for (const pool of this.#options.pools)
-      if (used.has(pool.name)) lists.push(...(await list(await this.#runContext(pool, options))));
-    return lists;
+    const limit = pLimit(observedAtOnce);
+    const contextOf = this.#contextsOf(options);
+    const records = await store.deployments();
+    return await Promise.all(records.map((record) => limit(() => summarize(record, contextOf))));
   }
 
   /** Observes one deployment. @throws EngineError DEPLOYMENT_MISSING */
@@ -174,21 +188,6 @@ export class Engine {
     if (name !== undefined && events.length === 0 && !(await store.deployment(owner, name)))
       throw deploymentMissing(name);
     return events;
-  }
-
-  /** Names what is recorded, without observing anything. */
-  async recorded(): Promise<readonly { readonly name: string; readonly instances: readonly string[] }[]> {
-    const { store } = await this.#open();
-    return (await store.deployments()).map((record) => ({
-      name: record.name,
-      instances: instanceNames(record, undefined),
-    }));
-  }
-
-  /** Names the appliances of the catalog folders. */
-  async appliances(): Promise<readonly string[]> {
-    const lists = await Promise.all(this.#options.catalogs.map(listNames));
-    return [...new Set(lists.flat())].sort();
   }
 
   /** Lists the pools. */
@@ -222,12 +221,6 @@ export class Engine {
     const drivers = await Promise.allSettled(this.#drivers.values());
     for (const driver of drivers) if (driver.status === 'fulfilled') await driver.value.close();
     await opened.close();
-  }
-
-  async #rollBack(name: string, options: CallOptions): Promise<DeploymentStatus | null> {
-    const run = await this.#runContextOf(name, options);
-    await rollBack(run, { owner, name });
-    return (await run.store.deployment(owner, name)) ? await status(run, owner, name) : null;
   }
 
   async #load(path: string, inputs: CompileInputs | null, update: readonly string[] = []): Promise<Loaded> {
@@ -338,6 +331,10 @@ export class Engine {
     const record = await store.deployment(owner, name);
     if (!record) throw deploymentMissing(name);
     return await this.#runContext(this.#pool(record.pool), options);
+  }
+
+  #contextsOf(options: CallOptions): (record: DeploymentRecord) => Promise<RunContext> {
+    return async (record) => await this.#runContext(this.#pool(record.pool), options);
   }
 
   async #deployed(name: string): Promise<{

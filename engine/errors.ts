@@ -170,6 +170,12 @@ export const errorTable = {
     exit: 30,
     meaning: 'The operation was stopped on request; the same command resumes it.',
   },
+  DEPLOYMENTS_FAILED: {
+    fault: 'world',
+    http: 502,
+    exit: 31,
+    meaning: 'Of several deployments at least one did not come up; the details say which and why.',
+  },
   EXEC_FAILED: {
     fault: 'world',
     http: 502,

@@ -1,20 +1,22 @@
 import type { Command } from 'commander';
+import { EngineError } from '../../engine/errors.ts';
 import type { DeployRequest } from '../../engine/model/request.ts';
 import { collectExposure, collectPair, type Exposures } from '../options.ts';
 
 /** What `plan` and `up` both take. */
 export type DeployOptions = {
-  readonly as: string;
+  /** Absent only where the command line may leave the source out. */
+  readonly as?: string;
   readonly pool?: string;
   readonly set?: Readonly<Record<string, string>>;
   readonly expose?: Exposures;
 };
 
-/** Adds the source and the options that say what is deployed, where and how. */
-export function takeDeployOptions(command: Command): Command {
-  return command
-    .argument('<source>', "the application's folder or file")
-    .requiredOption('--as <name>', "the deployment's name")
+/** Adds the source and the options that say what is deployed, where and how. @param source - as commander writes it */
+export function takeDeployOptions(command: Command, source: '<source>' | '[source]'): Command {
+  const named = source === '<source>' ? command.requiredOption.bind(command) : command.option.bind(command);
+  return named('--as <name>', "the deployment's name")
+    .argument(source, "the application's folder or file")
     .option('--pool <pool>', 'where it runs (default: local)')
     .option('--set <name=value>', 'a parameter of the application; may be repeated', collectPair)
     .option(
@@ -24,13 +26,21 @@ export function takeDeployOptions(command: Command): Command {
     );
 }
 
-/** Puts the request together that the options describe. */
+/** Puts the request together that the options describe. @throws EngineError USAGE_WRONG without a name */
 export function deployRequest(source: string, options: DeployOptions): DeployRequest {
   return {
     source,
-    name: options.as,
+    name: requireName(options),
     ...(options.pool !== undefined && { pool: options.pool }),
     set: options.set ?? {},
     expose: options.expose ?? {},
   };
+}
+
+/** Gives the name of the deployment. @throws EngineError USAGE_WRONG without one */
+export function requireName(options: Pick<DeployOptions, 'as'>): string {
+  if (options.as !== undefined) return options.as;
+  throw new EngineError('USAGE_WRONG', "required option '--as <name>' not specified", {
+    hint: 'See "sheaf help up".',
+  });
 }

@@ -15,7 +15,7 @@ export function addPlan(program: Command, run: RunVerb): void {
     .description(
       'Shows what `up` would create, change and stop, and which data would be lost. Changes nothing.',
     );
-  takeDeployOptions(command)
+  takeDeployOptions(command, '<source>')
     .option('--why <instance>', 'tell why this instance goes where it goes')
     .addHelpText('after', example('plan applications/guestbook --as guestbook --why web.1'))
     .action((source: string, options: DeployOptions & { why?: string }) =>

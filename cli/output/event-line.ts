@@ -2,8 +2,17 @@ import type { EngineEvent } from '../../engine/model/event.ts';
 import { describeInstance } from './progress-state.ts';
 import { visibleLine } from './visible.ts';
 
-/** Writes an event as one plain line, for pipes and logs: `step create volume db.1/data: done`. */
-export function formatEvent(event: EngineEvent): string {
+/**
+ * Writes an event as one plain line, for pipes and logs: `step create volume db.1/data: done`.
+ *
+ * @param isMany - whether the line has to say which deployment it is about: `shop: step create …`
+ */
+export function formatEvent(event: EngineEvent, isMany = false): string {
+  const isOwn = event.type === 'step' || event.type === 'instance';
+  return isMany && isOwn ? `${event.deployment}: ${lineOf(event)}` : lineOf(event);
+}
+
+function lineOf(event: EngineEvent): string {
   switch (event.type) {
     case 'operation':
       return `${event.verb} ${event.deployment}: ${event.state} (operation ${event.operation}, ${event.steps} steps)`;

@@ -3,6 +3,8 @@ import type { EngineEvent } from '../../engine/model/event.ts';
 /** One thing in the making: an image that is built, a step, or an instance on its way up or down. */
 export type ProgressRow = {
   readonly group: 'build' | 'step' | 'instance';
+  /** Absent of a build, which is everybody's. */
+  readonly deployment?: string;
   readonly label: string;
   readonly state: 'active' | 'done' | 'failed';
   /** What it does now, or how it ended. */
@@ -15,22 +17,25 @@ export type ProgressRow = {
 /** What has been heard of an operation so far. */
 export type ProgressState = {
   readonly startedAt: number;
-  readonly steps: number;
+  /** Labels carry the deployment's name. */
+  readonly isMany: boolean;
+  /** By deployment. */
+  readonly steps: ReadonlyMap<string, number>;
   readonly stepsDone: number;
   /** By group and subject, in the order in which they were first heard of. */
   readonly rows: ReadonlyMap<string, ProgressRow>;
 };
 
-/** Begins with nothing heard. */
-export function beginProgress(startedAt: number): ProgressState {
-  return { startedAt, steps: 0, stepsDone: 0, rows: new Map() };
+/** Begins with nothing heard. @param isMany - whether several deployments are worked on at once */
+export function beginProgress(startedAt: number, isMany = false): ProgressState {
+  return { startedAt, isMany, steps: new Map(), stepsDone: 0, rows: new Map() };
 }
 
 /** Takes one event in. */
 export function advanceProgress(state: ProgressState, event: EngineEvent): ProgressState {
   switch (event.type) {
     case 'operation':
-      return settleRows(event.steps > 0 ? { ...state, steps: event.steps } : state, event);
+      return settleRows({ ...state, steps: new Map(state.steps).set(event.deployment, event.steps) }, event);
     case 'build':
       return withRow(state, `build ${event.subject}`, event.at, {
         group: 'build',
@@ -42,29 +47,34 @@ export function advanceProgress(state: ProgressState, event: EngineEvent): Progr
       });
     case 'step': {
       const hasEnded = event.state === 'done' || event.state === 'undone';
+      const { deployment } = event;
+      const owner = state.isMany ? `${deployment} ` : '';
       const next = hasEnded ? { ...state, stepsDone: state.stepsDone + 1 } : state;
       if (event.kind === 'instance') {
         // An instance that was started is not up yet: what its supervisor says decides.
         const isGone = event.state === 'done' && event.change === 'remove';
-        return withRow(next, `instance ${event.key}`, event.at, {
+        return withRow(next, `${deployment} instance ${event.key}`, event.at, {
           group: 'instance',
-          label: event.key,
+          deployment,
+          label: `${owner}${event.key}`,
           state: event.state === 'failed' ? 'failed' : isGone || event.state === 'undone' ? 'done' : 'active',
           detail: instanceDetail(event.change, event.state),
         });
       }
-      return withRow(next, `step ${event.kind} ${event.key}`, event.at, {
+      return withRow(next, `${deployment} step ${event.kind} ${event.key}`, event.at, {
         group: 'step',
-        label: `${event.kind} ${event.key}`,
+        deployment,
+        label: `${owner}${event.kind} ${event.key}`,
         state: event.state === 'failed' ? 'failed' : hasEnded ? 'done' : 'active',
         detail: event.change,
       });
     }
     case 'instance': {
       const isUp = event.condition === 'running' && event.healthy === true;
-      return withRow(state, `instance ${event.instance}`, event.at, {
+      return withRow(state, `${event.deployment} instance ${event.instance}`, event.at, {
         group: 'instance',
-        label: event.instance,
+        deployment: event.deployment,
+        label: `${state.isMany ? `${event.deployment} ` : ''}${event.instance}`,
         state: event.condition === 'failed' ? 'failed' : isUp ? 'done' : 'active',
         detail: describeInstance(event.condition, event.healthy, event.message),
       });
@@ -89,7 +99,8 @@ function settleRows(
   if (event.state !== 'done') return state;
   const rows = new Map(state.rows);
   for (const [key, row] of rows)
-    if (row.state === 'active') rows.set(key, { ...row, state: 'done', endedAt: event.at });
+    if (row.state === 'active' && (row.deployment ?? event.deployment) === event.deployment)
+      rows.set(key, { ...row, state: 'done', endedAt: event.at });
   return { ...state, rows };
 }
 

@@ -34,7 +34,8 @@ export function drawProgress(state: ProgressState, frame: ProgressFrame): readon
 }
 
 function headline(state: ProgressState, { title, now, columns, style }: ProgressFrame): string {
-  const steps = state.steps > 0 ? `  ${state.stepsDone} of ${count(state.steps, 'step')}` : '';
+  const all = [...state.steps.values()].reduce((sum, steps) => sum + steps, 0);
+  const steps = all > 0 ? `  ${state.stepsDone} of ${count(all, 'step')}` : '';
   const elapsed = formatElapsed(now - state.startedAt);
   return `${style.bold(cutTo(title, columns - 30, style.marks.more))}${style.dim(`${steps}  ${elapsed}`)}`;
 }

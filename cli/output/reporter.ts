@@ -14,8 +14,12 @@ const stoppingNotice = 'stopping cleanly; the same command resumes (once more to
  *
  * It also answers the user's wish to end, for only it knows where on the screen there is room.
  */
-export async function startReporter(host: Host, title: string): Promise<Reporter> {
-  if (host.isTerminal) return await startLive(host, title);
+export async function startReporter(
+  host: Host,
+  title: string,
+  { isMany = false }: { readonly isMany?: boolean } = {},
+): Promise<Reporter> {
+  if (host.isTerminal) return await startLive(host, title, isMany);
   const notice = (): void => host.warn(stoppingNotice);
   host.signal.addEventListener('abort', notice, { once: true });
   return {
@@ -23,7 +27,7 @@ export async function startReporter(host: Host, title: string): Promise<Reporter
       const event: EngineEvent = { at: Date.now(), ...body };
       if (host.isJson) host.printJson(event);
       // A build tells of its progress many times a second: only a live picture has a use for that.
-      else if (event.type !== 'build' || event.state !== 'progress') host.print(formatEvent(event));
+      else if (event.type !== 'build' || event.state !== 'progress') host.print(formatEvent(event, isMany));
     },
     end: () => host.signal.removeEventListener('abort', notice),
   };
@@ -38,10 +42,10 @@ export function reportWarnings(host: Host): Report {
 
 const frameMs = 200;
 
-async function startLive(host: Host, title: string): Promise<Reporter> {
+async function startLive(host: Host, title: string, isMany: boolean): Promise<Reporter> {
   const { createLogUpdate } = await import('log-update');
   const picture = createLogUpdate(host.stdout);
-  let state = beginProgress(Date.now());
+  let state = beginProgress(Date.now(), isMany);
   const draw = (isLive: boolean): void =>
     picture(
       drawProgress(state, {

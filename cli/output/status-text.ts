@@ -21,14 +21,14 @@ export function formatSummaries(
       deployment.name,
       `${deployment.application} ${deployment.version}`,
       deployment.pool,
-      paintState(deployment.state, style) + unfinishedText(deployment),
+      paintState(deployment.state, style) + unfinishedText(deployment) + reasonText(deployment),
     ]),
   ]);
 }
 
 /** Writes everything that was observed of a deployment. */
 export function formatStatus(status: DeploymentStatus, { style, program }: Scene): string {
-  const title = `${style.bold(status.name)}: ${paintState(status.state, style)}${unfinishedText(status)}`;
+  const title = `${style.bold(status.name)}: ${paintState(status.state, style)}${unfinishedText(status)}${reasonText(status)}`;
   const parts = [
     `${title}, ${status.application} ${status.version} on ${status.pool}, owner ${status.owner}`,
     ...section('endpoints', endpointRows(status, style)),
@@ -48,6 +48,7 @@ export function formatStatus(status: DeploymentStatus, { style, program }: Scene
   ];
   if (status.state === 'unfinished')
     parts.push(`Run the same command again to resume, or: ${program} up … --rollback`);
+  if (status.state === 'stopped') parts.push(`Bring it back as it was: ${program} up --as ${status.name}`);
   if (status.state === 'kept')
     parts.push(
       `Its data are kept: up under this name takes them over, ${program} down ${status.name} --delete-data ${status.name} deletes them.`,
@@ -78,6 +79,20 @@ export function formatArrival(status: DeploymentStatus, { style, program }: Scen
   ].join('\n');
 }
 
+/** Writes what a successful `up --all` ends with, one deployment a line. */
+export function formatArrivals(
+  deployments: readonly { readonly name: string; readonly state: DeploymentState | 'absent' }[],
+  { style }: Scene,
+): string {
+  if (deployments.length === 0) return 'no deployments';
+  return formatTable(
+    deployments.map(({ name, state }) => [
+      style.bold(name),
+      state === 'absent' ? 'gone: its removal is finished' : paintState(state, style),
+    ]),
+  );
+}
+
 /** Writes what a successful `down` ends with. */
 export function formatDeparture(
   result: { readonly name: string; readonly removed: number; readonly keptVolumes: readonly string[] },
@@ -105,7 +120,9 @@ function endpointRows(status: DeploymentStatus, style: Style): readonly (readonl
 
 function instanceRows(status: DeploymentStatus, style: Style): readonly (readonly string[])[] {
   return status.instances.map((instance) => {
-    const text = visibleLine(describeInstance(instance.state, instance.healthy, instance.message));
+    const since = instance.ended?.at ? ` (at ${new Date(instance.ended.at).toISOString()})` : '';
+    const told = describeInstance(instance.state, instance.healthy, instance.message);
+    const text = `${visibleLine(told)}${since}`;
     const isWell = instance.state === 'running' && instance.healthy !== false;
     const isBad = instance.state === 'failed' || instance.healthy === false;
     return [
@@ -122,6 +139,10 @@ function unfinishedText({ operation }: DeploymentSummary): string {
   return operation ? ` (${operation.verb}: ${operation.done} of ${count(operation.steps, 'step')} done)` : '';
 }
 
+function reasonText({ reason }: DeploymentSummary): string {
+  return reason ? ` (${visibleLine(reason)})` : '';
+}
+
 function paintState(state: DeploymentState, style: Style): string {
   const paint: Readonly<Record<DeploymentState, (text: string) => string>> = {
     running: style.green,
@@ -130,6 +151,7 @@ function paintState(state: DeploymentState, style: Style): string {
     stopped: style.yellow,
     kept: style.yellow,
     unfinished: style.red,
+    unknown: style.red,
   };
   return paint[state](state);
 }

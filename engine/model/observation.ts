@@ -12,6 +12,12 @@ export type InstanceCondition =
   | 'failed'
   | 'unknown';
 
+/**
+ * How an instance that no longer runs came to its end. `restart`: its server was started anew. `off`: it was switched off in
+ * good order. `died`: anything else. `at` is milliseconds since 1970, null when nobody knows.
+ */
+export type InstanceEnd = { readonly cause: 'restart' | 'off' | 'died'; readonly at: number | null };
+
 /** An object found at the provider. */
 export type Observed = {
   readonly kind: Exclude<ObjectKind, 'instance'>;
@@ -31,6 +37,8 @@ export type ObservedInstance = Omit<Observed, 'kind' | 'works'> & {
   readonly healthy: boolean | null;
   /** For people: `waits for db`, `service php is restarted for the 3rd time` … Escaped already; at most 200 characters. */
   readonly message: string;
+  /** Of one that ran and does not run any more. */
+  readonly ended?: InstanceEnd;
 };
 
 /** Everything of one deployment that exists at a provider, by kind and key. */

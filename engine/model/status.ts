@@ -1,9 +1,19 @@
 import type { Transport } from './blueprint.ts';
-import type { InstanceCondition } from './observation.ts';
+import type { InstanceCondition, InstanceEnd } from './observation.ts';
 import type { Change, ObjectKind, Plan } from './step.ts';
 
-/** What can be said of a whole deployment. `kept`: stopped, its data volumes remain. `unfinished`: an operation waits to be resumed. */
-export type DeploymentState = 'running' | 'starting' | 'degraded' | 'stopped' | 'kept' | 'unfinished';
+/**
+ * What can be said of a whole deployment. `kept`: stopped, its data volumes remain. `unfinished`: an operation waits to be
+ * resumed. `unknown`: its pool could not be asked.
+ */
+export type DeploymentState =
+  | 'running'
+  | 'starting'
+  | 'degraded'
+  | 'stopped'
+  | 'kept'
+  | 'unfinished'
+  | 'unknown';
 
 /** One line of `sheaf status`. */
 export type DeploymentSummary = {
@@ -13,6 +23,8 @@ export type DeploymentSummary = {
   readonly owner: string;
   readonly pool: string;
   readonly state: DeploymentState;
+  /** Why it is not running, as far as that was seen; for people. */
+  readonly reason?: string;
   /** The operation that waits to be resumed. */
   readonly operation?: {
     readonly id: string;
@@ -41,6 +53,8 @@ export type DeploymentStatus = DeploymentSummary & {
     readonly state: InstanceCondition;
     readonly healthy: boolean | null;
     readonly message: string;
+    /** Of one that no longer runs. */
+    readonly ended?: InstanceEnd;
   }[];
   readonly wires: readonly {
     readonly from: string;

@@ -4,6 +4,7 @@ import type { ProcessIdentity } from '../process-identity.ts';
 import type { Allocation, ListenAddress } from './allocation.ts';
 import type { Refs } from './blob.ts';
 import type { Blueprint } from './blueprint.ts';
+import type { DataDecision } from './request.ts';
 import type { LoggedEvent } from './status.ts';
 import type { ObjectKind, ObjectStates, Plan } from './step.ts';
 
@@ -74,6 +75,8 @@ export type OperationRecord = {
   readonly id: string;
   readonly deployment: string;
   readonly verb: Verb;
+  /** Of a `down`: what it does with the data. */
+  readonly data: DataDecision | null;
   readonly state: OperationState;
   readonly generation: number;
   /** The unfinished operation that this one took over. */
@@ -130,6 +133,8 @@ export type Decision = {
   readonly spec: DeploymentSpec;
   /** New ones. */
   readonly secrets: readonly SealedSecret[];
+  /** Ids of unfinished operations that were never planned and are given up: the secrets that they brought go. */
+  readonly givesUp?: readonly string[];
 };
 
 /** Asks for the lease of a deployment and for an operation on it. */
@@ -137,6 +142,7 @@ export type BeginRequest = {
   readonly owner: string;
   readonly name: string;
   readonly verb: Verb;
+  readonly data?: DataDecision;
   readonly operation: string;
   readonly holder: ProcessIdentity;
   readonly isAlive: (holder: ProcessIdentity) => boolean;

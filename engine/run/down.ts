@@ -39,7 +39,7 @@ export async function down(
   };
   return await runOperation(
     context,
-    { owner: request.owner, name, verb: 'down', decide },
+    { owner: request.owner, name, verb: 'down', data, decide },
     async ({ deployment, lease, operation }, { planned }) => {
       const identity = identityOf(deployment);
       const inventory = await store.inventory(deployment.id);

@@ -23,7 +23,7 @@ export type Ending<T> = { readonly spec: DeploymentSpec | null; readonly answer:
  */
 export async function runOperation<T>(
   context: RunContext,
-  request: Pick<BeginRequest, 'owner' | 'name' | 'verb' | 'decide'>,
+  request: Pick<BeginRequest, 'owner' | 'name' | 'verb' | 'data' | 'decide'>,
   body: (begun: Begun, carry: Carry) => Promise<Ending<T>>,
 ): Promise<T> {
   const { store, report, clock, holder, isAlive } = context;

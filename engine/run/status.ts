@@ -7,6 +7,7 @@ import type { DeploymentRecord, JournaledOperation, Recorded } from '../model/st
 import { externalName } from '../plan/allocate.ts';
 import { endpointUrl } from '../plan/endpoint-url.ts';
 import type { RunContext } from './context.ts';
+import { asEngineError } from './failure.ts';
 import { isWell } from './settle.ts';
 
 type StatusContext = Pick<RunContext, 'store' | 'driver' | 'pool' | 'isAlive' | 'signal'>;
@@ -30,22 +31,30 @@ export async function status(context: StatusContext, owner: string, name: string
   return await observed(context, record);
 }
 
-/** Observes every deployment of the context's pool, by owner and name. */
-export async function list(context: StatusContext): Promise<readonly DeploymentSummary[]> {
-  const records = await context.store.deployments();
-  const summaries: DeploymentSummary[] = [];
-  // one after the other: each is many short questions to guests already
-  for (const record of records.filter((one) => one.pool === context.pool.name)) {
+/**
+ * Observes one deployment for a list. A pool that cannot be asked gives the state `unknown` with the reason.
+ *
+ * @param contextOf - may fail as the pool does
+ */
+export async function summarize(
+  record: DeploymentRecord,
+  contextOf: (record: DeploymentRecord) => Promise<StatusContext>,
+): Promise<DeploymentSummary> {
+  try {
     const {
       endpoints: _e,
       instances: _i,
       wires: _w,
       volumes: _v,
       ...summary
-    } = await observed(context, record);
-    summaries.push(summary);
+    } = await observed(await contextOf(record), record);
+    return summary;
+  } catch (cause) {
+    const { name, owner, pool, spec } = record;
+    const { name: application, version } = spec.blueprint.application;
+    const { message } = asEngineError(cause);
+    return { name, application, version, owner, pool, state: 'unknown', reason: message };
   }
-  return summaries;
 }
 
 async function observed(context: StatusContext, record: DeploymentRecord): Promise<DeploymentStatus> {
@@ -92,6 +101,7 @@ export function statusOf(input: StatusInput): DeploymentStatus {
       state: one?.condition ?? 'absent',
       healthy: one?.healthy ?? null,
       message: one?.message ?? '',
+      ...(one?.ended && { ended: one.ended }),
     };
   });
   const endpoints = blueprint.externals.flatMap((external) => {
@@ -112,19 +122,34 @@ export function statusOf(input: StatusInput): DeploymentStatus {
       ? [{ name: one.key, sizeBytes: one.state.sizeBytes, exists: works(found.get(`volume ${one.key}`)) }]
       : [],
   );
+  const state = stateOf(input, endpoints);
   return {
     name: record.name,
     application: blueprint.application.name,
     version: blueprint.application.version,
     owner: record.owner,
     pool: record.pool,
-    state: stateOf(input, endpoints),
+    state,
+    ...reasonOf(state, instances),
     ...(unfinished && { operation: operationOf(unfinished) }),
     endpoints,
     instances,
     wires,
     volumes,
   };
+}
+
+/** Says why a deployment does not run, where instances tell. */
+function reasonOf(
+  state: DeploymentState,
+  instances: DeploymentStatus['instances'],
+): { readonly reason?: string } {
+  if (state !== 'stopped' && state !== 'degraded') return {};
+  const isRestarted = instances.some(({ ended }) => ended?.cause === 'restart');
+  if (isRestarted) return { reason: 'not running since its server was restarted' };
+  const failed = instances.find((one) => one.state === 'failed' || one.healthy === false);
+  if (!failed) return {};
+  return { reason: `${failed.name}: ${failed.message || failed.state}` };
 }
 
 function works(seen: Observation['objects'][number] | undefined): boolean {

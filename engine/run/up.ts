@@ -1,22 +1,19 @@
 import { isIP } from 'node:net';
-import { EngineError } from '../errors.ts';
 import type { ListenRefusal } from '../model/allocation.ts';
 import type { Closure } from '../model/closure.ts';
 import type { Observation } from '../model/observation.ts';
-import type { Capabilities } from '../model/pool.ts';
 import type { DeploymentStatus, PlanReport } from '../model/status.ts';
-import type { Change, Desired, InstanceState, Plan } from '../model/step.ts';
+import type { Change, Plan } from '../model/step.ts';
 import type { DecisionBasis } from '../model/store.ts';
 import { externalName } from '../plan/allocate.ts';
 import { desired } from '../plan/desired.ts';
 import { diff } from '../plan/diff.ts';
 import type { RunContext } from './context.ts';
+import { converge } from './converge.ts';
 import { decideUp, type PoolView, type UpRequest } from './decide-up.ts';
-import { execute } from './execute.ts';
-import { warnOfLostVolumes } from './lost-volumes.ts';
 import { runOperation } from './operation.ts';
+import { requireIsolation } from './require-isolation.ts';
 import { newestVersions, secretChanges } from './secret-values.ts';
-import { settle } from './settle.ts';
 import { identityOf, status } from './status.ts';
 
 /** Makes what is to be run, or finds it made already. */
@@ -37,7 +34,7 @@ export async function up(
   request: UpRequest,
   makeClosure: MakeClosure,
 ): Promise<DeploymentStatus> {
-  const { driver, secretBox, signal } = context;
+  const { secretBox, signal } = context;
   const view = await poolView(context, request);
   const newId = context.newId();
   const decide = (basis: DecisionBasis) => {
@@ -54,28 +51,14 @@ export async function up(
   await runOperation(
     context,
     { owner: request.owner, name: request.name, verb: 'up', decide },
-    async ({ deployment, lease, operation }, { planned }) => {
+    async (begun, carry) => {
+      const { deployment } = begun;
       const closure = await makeClosure(signal);
       const secretVersions = newestVersions(await context.store.secrets(deployment.id));
       const recorded = await context.store.inventory(deployment.id);
-      const { name } = deployment;
-      const wanted = desired({ ...deployment.spec, name, closure, secretVersions, recorded });
-      const identity = identityOf(deployment);
-      const plan = diff({
-        deployment: deployment.name,
-        generation: deployment.generation,
-        blueprint: deployment.spec.digest,
-        desired: wanted,
-        recorded,
-        observation: await driver.observe(identity, signal),
-        mayDelete: () => false,
-      });
-      warnOfLostVolumes(context, plan);
-      await planned(plan);
-      const work = { lease, operation: operation.id, deployment: identity };
-      await execute(context, { ...work, plan, onFailure: 'stop' });
-      await settle(context, { ...work, instances: instanceStates(wanted) });
-      return { spec: deployment.spec, answer: undefined };
+      const { name, spec } = deployment;
+      await converge(context, begun, carry, desired({ ...spec, name, closure, secretVersions, recorded }));
+      return { spec, answer: undefined };
     },
   );
   return await status(context, request.owner, request.name);
@@ -152,7 +135,7 @@ function restartsOf(plan: Plan): readonly string[] {
 async function poolView(context: RunContext, request: UpRequest): Promise<PoolView> {
   const { driver, pool, signal } = context;
   const capabilities = await driver.capabilities(signal);
-  checkIsolation(pool.name, capabilities);
+  requireIsolation(pool.name, capabilities);
   return {
     pool,
     servers: await driver.servers(signal),
@@ -179,16 +162,4 @@ async function listenRefusals(
     if (refusal !== undefined) refusals.set(externalName(external), refusal);
   }
   return refusals;
-}
-
-function checkIsolation(pool: string, capabilities: Capabilities): void {
-  if (capabilities.isolates) return;
-  const reason = capabilities.isolationReason ?? 'its driver cannot say why';
-  throw new EngineError('ISOLATION_UNAVAILABLE', `the pool ${pool} cannot enforce the wires: ${reason}`, {
-    hint: `See what is missing with: sheaf pool show ${pool}`,
-  });
-}
-
-function instanceStates(wanted: readonly Desired[]): ReadonlyMap<string, InstanceState> {
-  return new Map(wanted.flatMap((one) => (one.kind === 'instance' ? [[one.key, one.state] as const] : [])));
 }

@@ -1,6 +1,6 @@
 import type { BeginRequest, Begun, DeploymentRecord, OperationRecord } from '../model/store.ts';
 import type { Database } from './database.ts';
-import { inventoryOf, secretsOf, unfinishedOf, writeEvent } from './journal.ts';
+import { dropSecretsOf, inventoryOf, secretsOf, unfinishedOf, writeEvent } from './journal.ts';
 import { takeLease } from './lease.ts';
 import { deploymentOf, jsonColumn } from './rows.ts';
 
@@ -36,6 +36,7 @@ export function begin(database: Database, request: BeginRequest): Begun {
     id: request.operation,
     deployment: deployment.id,
     verb: request.verb,
+    data: request.data ?? null,
     state: 'running',
     generation: deployment.generation,
     resumes: unfinished[0]?.operation.id ?? null,
@@ -50,6 +51,7 @@ export function begin(database: Database, request: BeginRequest): Begun {
     database.run("UPDATE operations SET state = 'superseded' WHERE id = ?", operation.resumes);
   }
   insertOperation(database, operation);
+  dropSecretsOf(database, decision.givesUp ?? []);
   for (const { name, version, sealed } of decision.secrets) {
     database.run(
       'INSERT INTO secrets (deployment, name, version, operation, sealed) VALUES (?, ?, ?, ?, ?)',
@@ -92,11 +94,12 @@ function writeDeployment(database: Database, deployment: DeploymentRecord): void
 
 function insertOperation(database: Database, operation: OperationRecord): void {
   database.run(
-    `INSERT INTO operations (id, deployment, verb, state, generation, resumes, previous, started_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO operations (id, deployment, verb, data, state, generation, resumes, previous, started_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     operation.id,
     operation.deployment,
     operation.verb,
+    operation.data,
     operation.state,
     operation.generation,
     operation.resumes,

@@ -1,6 +1,6 @@
 import type { JournaledOperation, Outcome } from '../model/store.ts';
 import type { Database } from './database.ts';
-import { unfinishedOf, writeEvent } from './journal.ts';
+import { dropSecretsOf, unfinishedOf, writeEvent } from './journal.ts';
 import { releaseLease } from './lease.ts';
 import { jsonColumn } from './rows.ts';
 
@@ -33,7 +33,11 @@ export function endOperation(
       break;
     case 'done':
       database.run("UPDATE operations SET state = 'done', ended_at = ? WHERE id = ?", at, operation);
-      if (verb === 'rollback') dropSecretsOf(database, chain);
+      if (verb === 'rollback')
+        dropSecretsOf(
+          database,
+          chain.map((one) => one.operation.id),
+        );
       else dropOldSecrets(database, deployment);
       if (outcome.spec === null) database.run('DELETE FROM deployments WHERE id = ?', deployment);
       else setSpec(database, deployment, outcome.spec);
@@ -56,7 +60,7 @@ function setSpec(database: Database, deployment: string, spec: object): void {
 function abandon(database: Database, deployment: string, chain: readonly JournaledOperation[]): void {
   const [own, taken] = chain;
   if (!own) return;
-  dropSecretsOf(database, [own]);
+  dropSecretsOf(database, [own.operation.id]);
   database.run('DELETE FROM operations WHERE id = ?', own.operation.id);
   if (taken) {
     const reason = taken.operation.error?.code ?? 'OPERATION_INTERRUPTED';
@@ -65,11 +69,6 @@ function abandon(database: Database, deployment: string, chain: readonly Journal
   }
   if (own.operation.previous === null) database.run('DELETE FROM deployments WHERE id = ?', deployment);
   else setSpec(database, deployment, own.operation.previous);
-}
-
-function dropSecretsOf(database: Database, operations: readonly JournaledOperation[]): void {
-  for (const { operation } of operations)
-    database.run('DELETE FROM secrets WHERE operation = ?', operation.id);
 }
 
 function dropOldSecrets(database: Database, deployment: string): void {

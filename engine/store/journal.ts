@@ -65,6 +65,11 @@ export function secretsOf(database: Database, deployment: string): readonly Seal
     .map(secretOf);
 }
 
+/** Drops the secrets that some operations brought. */
+export function dropSecretsOf(database: Database, operations: readonly string[]): void {
+  for (const operation of operations) database.run('DELETE FROM secrets WHERE operation = ?', operation);
+}
+
 /** Appends an event under the deployment's name, which outlives the deployment. */
 export function writeEvent(
   database: Database,

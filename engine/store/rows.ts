@@ -1,6 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import { canonicalJson } from '../digest.ts';
 import { EngineError } from '../errors.ts';
+import type { DataDecision } from '../model/request.ts';
 import type { LoggedEvent } from '../model/status.ts';
 import type { Plan } from '../model/step.ts';
 import type {
@@ -41,6 +42,7 @@ export function operationOf(row: Row): OperationRecord {
     id: text(row, 'id'),
     deployment: text(row, 'deployment'),
     verb: text(row, 'verb') as Verb,
+    data: optional(row, 'data', text) as DataDecision | null,
     state: text(row, 'state') as OperationState,
     generation: integer(row, 'generation'),
     resumes: optional(row, 'resumes', text),

@@ -4,7 +4,8 @@ export const applicationId = 0x53686561;
 /**
  * The steps from each version of the database to the next; a file's version is the number of steps taken.
  *
- * Only ever appended to: files in the field were made by the earlier ones as they stand here.
+ * Only ever appended to: files in the field were made by the earlier ones as they stand here. The JSON of plans, states
+ * and decisions counts too: a program that writes it otherwise adds a step, so that an older one refuses the file.
  */
 export const migrations: readonly string[] = [
   `
@@ -40,5 +41,11 @@ export const migrations: readonly string[] = [
   ) STRICT;
   CREATE INDEX events_by_deployment ON events (deployment, id);
   CREATE TABLE refs (name TEXT PRIMARY KEY, digest TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+  // plans that remove data were written without the decision before; it shows in their steps
+  `
+  ALTER TABLE operations ADD COLUMN data TEXT;
+  UPDATE operations SET data = CASE WHEN json_array_length(plan, '$.losesData') > 0 THEN 'delete' ELSE 'keep' END
+    WHERE verb = 'down';
   `,
 ];

@@ -12,6 +12,8 @@ const wrongLines: readonly { readonly args: readonly string[]; readonly says: Re
   { args: ['check', '.', 'more'], says: /too many arguments/ },
   { args: ['graph', '.', '--format', 'png'], says: /Allowed choices are text, mermaid, dot, json, svg/ },
   { args: ['up', '.'], says: /required option '--as <name>' not specified/ },
+  { args: ['up', '--as', 'a', '--set', 'title=x'], says: /without a source nothing can be given/ },
+  { args: ['up', '.', '--all'], says: /--all takes neither a source/ },
   { args: ['up', '.', '--as', 'a', '--set', 'title'], says: /Write it as name=value/ },
   { args: ['up', '.', '--as', 'a', '--set', 't=1', '--set', 't=2'], says: /t is given twice/ },
   { args: ['up', '.', '--as', 'a', '--expose', 'edge.web=80'], says: /appliance.terminal=address:port/ },

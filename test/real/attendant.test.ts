@@ -119,7 +119,8 @@ async function endpoint(
   const child = spawn(attendant, [
     ...['endpoint', '--name', mark, '--listen', `${address}:${port}`, '--transport', 'tcp', ...targets],
     ...[
-      ...['nsenter', `--net=/run/netns/${mark}`, '--'].flatMap((word) => ['--enter', word]),
+      '--namespace',
+      `/run/netns/${mark}`,
       '--gateway',
       '10.99.7.1',
       '--uid',

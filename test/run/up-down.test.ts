@@ -4,7 +4,7 @@ import { memoryCells } from '../../engine/drivers/memory/cells.ts';
 import { openMemoryDriver } from '../../engine/drivers/memory/open-driver.ts';
 import { World } from '../../engine/drivers/memory/world.ts';
 import { down } from '../../engine/run/down.ts';
-import { list, status } from '../../engine/run/status.ts';
+import { status, summarize } from '../../engine/run/status.ts';
 import { planUp, up } from '../../engine/run/up.ts';
 import { openStore } from '../../engine/store/store.ts';
 import { guestbook, sampleClosure } from '../sample/blueprint.ts';
@@ -39,16 +39,15 @@ test('up brings every instance of an application up, healthy, with its endpoint'
   t.deepEqual(seen.endpoints, [
     { name: 'edge.web', url: 'http://127.0.0.1:40000/', address: '127.0.0.1', port: 40_000, works: true },
   ]);
-  t.deepEqual(await list(context), [
-    {
-      name: 'shop',
-      application: 'guestbook',
-      version: '1.0.0',
-      owner: 'default',
-      pool: 'local',
-      state: 'running',
-    },
-  ]);
+  const [record] = await context.store.deployments();
+  t.deepEqual(record && (await summarize(record, async () => context)), {
+    name: 'shop',
+    application: 'guestbook',
+    version: '1.0.0',
+    owner: 'default',
+    pool: 'local',
+    state: 'running',
+  });
 });
 
 test('up twice does nothing the second time', async (t) => {

@@ -54,3 +54,13 @@ export async function fileSize(path: string): Promise<number> {
     throw error;
   }
 }
+
+/** Gives the time of a file's last change in milliseconds since 1970, null when there is none. */
+export async function changeTime(path: string): Promise<number | null> {
+  try {
+    return Math.round((await stat(path)).mtimeMs);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+}

@@ -3,16 +3,16 @@ import { EngineError } from '../../errors.ts';
 import type { Observation, Observed, ObservedInstance } from '../../model/observation.ts';
 import { currentBoot } from '../../process-identity.ts';
 import { plainText } from './channel.ts';
-import { consolePath, lastLines } from './console.ts';
+import { changeTime, consolePath, lastLines } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { exists, hasDisk } from './disks.ts';
 import { works } from './endpoint.ts';
 import { findMachines, isSame } from './instance.ts';
 import { runtimeFiles } from './layout.ts';
+import { namespacePath } from './marks.ts';
 import { machineState } from './monitor.ts';
-import type { Namespace } from './namespaces.ts';
 import { networkWorks } from './network.ts';
-import { ageMs, isInNamespace } from './processes.ts';
+import { ageMs, bootTime, isInNamespace } from './processes.ts';
 import { listRecords, type ObjectRecord } from './record.ts';
 import { askSupervisor, type GuestReport } from './supervisor.ts';
 import { volumePath } from './volumes.ts';
@@ -30,12 +30,11 @@ export async function observeDeployment(
   deployment: string,
   signal: AbortSignal,
 ): Promise<Observation> {
-  const { layout, namespaces } = context;
+  const { layout } = context;
   const limit = pLimit(atOnce);
   const networks = await listRecords(layout, deployment, 'network');
   const policies = await listRecords(layout, deployment, 'policy');
-  const namespace = await namespaces.find(deployment);
-  const rulesHold = networks.length > 0 && (await networkWorks(context, deployment, signal));
+  const rulesHold = networks.length > 0 && (await networkWorks(layout, deployment, signal));
   const images = await listRecords(layout, deployment, 'image');
   const volumes = await listRecords(layout, deployment, 'volume');
   const endpoints = await listRecords(layout, deployment, 'endpoint');
@@ -50,9 +49,9 @@ export async function observeDeployment(
       ),
     )),
     ...(await Promise.all(
-      instances.map((record) => limit(() => observeInstance(context, deployment, record, namespace, signal))),
+      instances.map((record) => limit(() => observeInstance(context, deployment, record, signal))),
     )),
-    ...endpoints.map((record) => observed(record, works(deployment, record, namespace))),
+    ...endpoints.map((record) => observed(record, works(deployment, record))),
   ];
   return { objects };
 }
@@ -71,24 +70,22 @@ async function observeInstance(
   context: DriverContext,
   deployment: string,
   record: ObjectRecord<'instance'>,
-  namespace: Namespace | undefined,
   signal: AbortSignal,
 ): Promise<ObservedInstance> {
   const { key, generation, fingerprint } = record;
   const seen = { kind: 'instance', key, generation, fingerprint } as const;
-  return { ...seen, ...(await conditionOf(context, deployment, record, namespace, signal)) };
+  return { ...seen, ...(await conditionOf(context, deployment, record, signal)) };
 }
 
 async function conditionOf(
   context: DriverContext,
   deployment: string,
   record: ObjectRecord<'instance'>,
-  namespace: Namespace | undefined,
   signal: AbortSignal,
 ): Promise<GuestReport> {
   const machine = findMachines(deployment, record.key).find((found) => isSame(record.process, found));
   if (machine === undefined) return await afterTheEnd(context, deployment, record);
-  if (!isInNamespace(machine, namespace))
+  if (!isInNamespace(machine, namespacePath(deployment)))
     return { condition: 'failed', healthy: null, message: 'its network was removed while it ran' };
   const files = runtimeFiles(context.layout, deployment, record.key);
   try {
@@ -117,10 +114,28 @@ async function afterTheEnd(
   if (record.process === undefined)
     return { condition: 'stopped', healthy: null, message: 'it was not started' };
   if (record.process.bootId !== currentBoot())
-    return { condition: 'stopped', healthy: null, message: 'its server was restarted' };
-  const last = plainText(await lastLines(consolePath(context.layout, deployment, record.key), 2));
+    return {
+      condition: 'stopped',
+      healthy: null,
+      message: 'its server was restarted',
+      ended: { cause: 'restart', at: await bootTime() },
+    };
+  const path = consolePath(context.layout, deployment, record.key);
+  const last = plainText(await lastLines(path, 2));
+  // its keeper marks the console when the machine ends
+  const at = await changeTime(path);
   // what the kernel says last when the machine was switched off from inside
   if (/reboot: Power down$/.test(last))
-    return { condition: 'stopped', healthy: null, message: 'it was switched off' };
-  return { condition: 'failed', healthy: false, message: `its machine ended; its last words: ${last}` };
+    return {
+      condition: 'stopped',
+      healthy: null,
+      message: 'it was switched off',
+      ended: { cause: 'off', at },
+    };
+  return {
+    condition: 'failed',
+    healthy: false,
+    message: `its machine ended; its last words: ${last}`,
+    ended: { cause: 'died', at },
+  };
 }

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { systemCode } from '../../system-code.ts';
 import { firstUserId } from './marks.ts';
-import type { Namespace } from './namespaces.ts';
 
 /**
  * Finds the processes of this machine whose command line a predicate accepts.
@@ -59,12 +59,11 @@ export async function endProcess(identity: ProcessIdentity, graceMs: number): Pr
   await waitForEnd(identity, 10_000);
 }
 
-/** Tells whether a process lives in a network namespace; in one that is not there lives nobody. */
-export function isInNamespace(identity: ProcessIdentity, namespace: Namespace | undefined): boolean {
-  if (namespace === undefined) return false;
+/** Tells whether a process lives in the network namespace that a path names. */
+export function isInNamespace(identity: ProcessIdentity, path: string): boolean {
   try {
     const inode = /\[(\d+)\]/.exec(readlinkSync(`/proc/${identity.pid}/ns/net`))?.[1];
-    return inode !== undefined && Number(inode) === statSync(namespace.path).ino;
+    return inode !== undefined && Number(inode) === statSync(path).ino;
   } catch {
     return false; // either of them is gone
   }
@@ -74,6 +73,12 @@ export function isInNamespace(identity: ProcessIdentity, namespace: Namespace | 
 export function ageMs(identity: ProcessIdentity): number {
   const uptime = Number(readFileSync('/proc/uptime', 'latin1').split(' ')[0]);
   return uptime * 1000 - identity.startTicks * (1000 / ticksPerSecond);
+}
+
+/** Gives the time at which this machine was started, in milliseconds since 1970. */
+export async function bootTime(): Promise<number | null> {
+  const seconds = /^btime (\d+)$/m.exec(await readFile('/proc/stat', 'latin1'))?.[1];
+  return seconds === undefined ? null : Number(seconds) * 1000;
 }
 
 // USER_HZ is 100 on every architecture that Linux shows to user space

@@ -3,7 +3,7 @@ import { ask, plainText, wordOf } from './channel.ts';
 import { isMessage, type Message, type Patience } from './line-socket.ts';
 
 /** What can be said of an instance at one moment. */
-export type GuestReport = Pick<ObservedInstance, 'condition' | 'healthy' | 'message'>;
+export type GuestReport = Pick<ObservedInstance, 'condition' | 'healthy' | 'message' | 'ended'>;
 
 /** Asks an instance's supervisor how it is. @throws EngineError INSTANCE_SILENT */
 export async function askSupervisor(control: string, patience: Patience): Promise<GuestReport> {

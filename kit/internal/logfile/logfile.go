@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 )
 
 // Log is a file that is set aside when it has reached a size: FILE becomes FILE.1, that becomes FILE.2, and so on.
@@ -24,7 +25,8 @@ func New(path string, size int64, keep int) *Log {
 }
 
 // CopyFrom writes everything that comes, to its end. What cannot be written is dropped and counted, and the count is
-// written as soon as that is possible: the writer at the other end must never be held up by our disk.
+// written as soon as that is possible: the writer at the other end must never be held up by our disk. The file's time of
+// change is that of the end.
 func (l *Log) CopyFrom(from io.Reader) {
 	buffer := make([]byte, 64<<10)
 	for {
@@ -34,6 +36,8 @@ func (l *Log) CopyFrom(from io.Reader) {
 		}
 		if err != nil {
 			l.close()
+			now := time.Now()
+			_ = os.Chtimes(l.path, now, now)
 			return
 		}
 	}

@@ -1,0 +1,41 @@
+import type { Desired } from '../model/step.ts';
+import type { Begun } from '../model/store.ts';
+import { diff } from '../plan/diff.ts';
+import type { RunContext } from './context.ts';
+import { execute } from './execute.ts';
+import { warnOfLostVolumes } from './lost-volumes.ts';
+import type { Carry } from './operation.ts';
+import { settle } from './settle.ts';
+import { identityOf } from './status.ts';
+
+/**
+ * Brings what exists of a deployment to what is wanted, and waits until every instance is healthy.
+ *
+ * Data volumes that are not wanted stay as they are.
+ *
+ * @throws EngineError of `execute` and `settle`
+ */
+export async function converge(
+  context: RunContext,
+  { deployment, lease, operation }: Begun,
+  { planned }: Carry,
+  wanted: readonly Desired[],
+): Promise<void> {
+  const { driver, store, signal } = context;
+  const identity = identityOf(deployment);
+  const plan = diff({
+    deployment: deployment.name,
+    generation: deployment.generation,
+    blueprint: deployment.spec.digest,
+    desired: wanted,
+    recorded: await store.inventory(deployment.id),
+    observation: await driver.observe(identity, signal),
+    mayDelete: () => false,
+  });
+  warnOfLostVolumes(context, plan);
+  await planned(plan);
+  const work = { lease, operation: operation.id, deployment: identity };
+  await execute(context, { ...work, plan, onFailure: 'stop' });
+  const instances = wanted.flatMap((one) => (one.kind === 'instance' ? [[one.key, one.state] as const] : []));
+  await settle(context, { ...work, instances: new Map(instances) });
+}
