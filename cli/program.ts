@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { EngineError } from '../engine/errors.ts';
 import { addBuild } from './commands/build.ts';
 import { addCheck } from './commands/check.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addDown } from './commands/down.ts';
 import { addEvents } from './commands/events.ts';
 import { addExec } from './commands/exec.ts';
@@ -34,15 +35,15 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addEvents,
   addDown,
   addPool,
+  addCompletion,
 ];
 
 /** Reads the command line and runs the verb that it names; ends the process with the contract's exit code. */
 export async function runProgram(process: NodeJS.Process): Promise<void> {
   const args = process.argv.slice(2);
   const output = watchOutput(process);
-  const program = createProgram();
+  const program = createProgram((kind, work) => run(kind, work));
   const run = createRunner(process, output, () => program.opts<CommonOptions>());
-  for (const add of verbs) add(program, run);
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (thrown) {
@@ -60,8 +61,9 @@ export async function runProgram(process: NodeJS.Process): Promise<void> {
   }
 }
 
-function createProgram(): Command {
-  return new Command('sheaf')
+/** Makes the command line with all its verbs, each of which is run by what is given. */
+export function createProgram(run: RunVerb): Command {
+  const program = new Command('sheaf')
     .description('Packs, runs and moves applications made of appliances, as one unit, with their data.')
     .version(readVersion(), '-V, --version', 'print the version')
     .option('--json', 'write JSON for programs')
@@ -76,6 +78,8 @@ function createProgram(): Command {
     .configureOutput({ outputError: () => undefined })
     .exitOverride()
     .addHelpText('after', '\nStart with: sheaf up applications/guestbook --as guestbook');
+  for (const add of verbs) add(program, run);
+  return program;
 }
 
 function readVersion(): string {

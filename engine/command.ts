@@ -6,7 +6,6 @@ import { EngineError } from './errors.ts';
 /** The Debian package that brings each tool that Sheaf runs. */
 export const toolPackages: Readonly<Record<string, string>> = {
   busybox: 'busybox-static',
-  'cloud-init': 'cloud-init',
   cpio: 'cpio',
   'apt-cache': 'apt',
   'apt-config': 'apt',

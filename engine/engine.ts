@@ -190,6 +190,21 @@ export class Engine {
     return events;
   }
 
+  /** Names what is recorded, without observing anything. */
+  async recorded(): Promise<readonly { readonly name: string; readonly instances: readonly string[] }[]> {
+    const { store } = await this.#open();
+    return (await store.deployments()).map((record) => ({
+      name: record.name,
+      instances: instanceNames(record, undefined),
+    }));
+  }
+
+  /** Names the appliances of the catalog folders. */
+  async appliances(): Promise<readonly string[]> {
+    const lists = await Promise.all(this.#options.catalogs.map(listNames));
+    return [...new Set(lists.flat())].sort();
+  }
+
   /** Lists the pools. */
   async pools(): Promise<readonly Pool[]> {
     return this.#options.pools;

@@ -4,16 +4,15 @@ import { toolPackages, toolPath } from '../engine/command.ts';
 
 // Prints the Debian packages whose programs this machine lacks, in one line; nothing when it lacks none.
 
-/** Programs that only the tests run. */
-const testTools = ['cloud-init'];
+/** Programs that only the tests run, and the Debian packages that bring them. */
+const testPackages = { 'cloud-init': 'cloud-init', fish: 'fish', zsh: 'zsh' };
 /** Packages that bring no program, and a file that only they bring. */
 const filePackages = { 'debian-archive-keyring': '/usr/share/keyrings/debian-archive-keyring.gpg' };
 
 const withTests = process.argv.includes('--tests');
 const folders = toolPath().split(':').filter(Boolean);
 const missing = [
-  ...Object.entries(toolPackages)
-    .filter(([tool]) => withTests || !testTools.includes(tool))
+  ...Object.entries({ ...toolPackages, ...(withTests && testPackages) })
     .filter(([tool]) => !folders.some((folder) => isThere(join(folder, tool), constants.X_OK)))
     .map(([, debianPackage]) => debianPackage),
   ...Object.entries(filePackages)

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
+	"os/exec"
 	"strings"
 	"syscall"
 
@@ -21,9 +21,9 @@ const (
 
 // endpointOptions is the command line of the verb endpoint.
 type endpointOptions struct {
-	listen, transport, namespace, gateway, name string
-	targets                                     list
-	user, group, inherited                      int
+	listen, transport, gateway, name string
+	targets, enter                   list
+	user, group, inherited           int
 }
 
 type list []string
@@ -37,7 +37,7 @@ func parseEndpoint(arguments []string) (endpointOptions, error) {
 	flags.StringVar(&o.listen, "listen", "", "ADDRESS:PORT in the network of the caller")
 	flags.StringVar(&o.transport, "transport", "tcp", "tcp or udp")
 	flags.Var(&o.targets, "target", "IP:PORT in the namespace; repeatable")
-	flags.StringVar(&o.namespace, "namespace", "", "file of the network namespace")
+	flags.Var(&o.enter, "enter", "a word of the command that goes into the network of the targets; repeatable")
 	flags.StringVar(&o.gateway, "gateway", "", "the namespace's own address")
 	flags.StringVar(&o.name, "name", "", "a mark by which this process is found")
 	flags.IntVar(&o.user, "uid", 0, "user to become")
@@ -57,8 +57,8 @@ func parseEndpoint(arguments []string) (endpointOptions, error) {
 
 // runEndpoint listens, moves into the namespace, and carries traffic until it is ended. @returns the exit code
 //
-// A process whose threads are in several networks would connect from any of them, so after it has entered the namespace
-// with one thread the program starts itself anew and has all of its threads there.
+// Once Go runs, a process has several threads, which can neither enter another user's namespace nor be kept in one network.
+// So the program becomes the command that enters, which becomes this program again, with the socket still open.
 func runEndpoint(arguments []string) int {
 	options, err := parseEndpoint(arguments)
 	if err != nil {
@@ -94,27 +94,17 @@ func move(options endpointOptions) error {
 	if _, _, code := syscall.Syscall(syscall.SYS_FCNTL, socket.Fd(), syscall.F_SETFD, 0); code != 0 {
 		return code
 	}
-	runtime.LockOSThread()
-	if options.namespace != "" {
-		if err := enter(options.namespace); err != nil {
-			return fmt.Errorf("namespace %s: %w", options.namespace, err)
-		}
-	}
-	arguments := append(append([]string{}, os.Args...), "--inherited", fmt.Sprint(socket.Fd()))
-	return fmt.Errorf("start anew: %w", syscall.Exec("/proc/self/exe", arguments, os.Environ()))
-}
-
-func enter(namespace string) error {
-	const sysSetns = 308 // amd64; package syscall has no name for it
-	file, err := os.Open(namespace)
+	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	if _, _, code := syscall.RawSyscall(sysSetns, file.Fd(), syscall.CLONE_NEWNET, 0); code != 0 {
-		return code
+	command := append(append([]string{}, options.enter...), self)
+	command = append(append(command, os.Args[1:]...), "--inherited", fmt.Sprint(socket.Fd()))
+	program, err := exec.LookPath(command[0])
+	if err != nil {
+		return err
 	}
-	return nil
+	return fmt.Errorf("start anew: %w", syscall.Exec(program, command, os.Environ()))
 }
 
 // serve gives up its rights and carries traffic. It tells that it is ready, and nothing else ever.

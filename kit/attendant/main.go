@@ -24,6 +24,6 @@ func main() {
 
 func usage() {
 	fmt.Fprintln(os.Stderr, "usage: attendant log --file F --size BYTES --keep N\n"+
-		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… --namespace FILE --gateway IP")
+		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… --gateway IP --enter WORD…")
 	os.Exit(exitUsage)
 }

@@ -119,8 +119,7 @@ async function endpoint(
   const child = spawn(attendant, [
     ...['endpoint', '--name', mark, '--listen', `${address}:${port}`, '--transport', 'tcp', ...targets],
     ...[
-      '--namespace',
-      `/run/netns/${mark}`,
+      ...['nsenter', `--net=/run/netns/${mark}`, '--'].flatMap((word) => ['--enter', word]),
       '--gateway',
       '10.99.7.1',
       '--uid',

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { DeploymentIdentity } from '../../engine/drivers/driver.ts';
+import { openNamedNamespaces } from '../../engine/drivers/qemu/named-namespaces.ts';
 import { openTap } from '../../engine/drivers/qemu/namespace.ts';
 import type { PolicyRule } from '../../engine/model/step.ts';
 import { openPretendGuest, type PretendGuest } from './support/guest-namespace.ts';
@@ -179,7 +180,11 @@ async function openScene(t: ExecutionContext): Promise<{
   for (const member of members) {
     const guest = await openPretendGuest(deployment.id, member, network.gateway);
     t.teardown(guest.close);
-    await openTap(deployment.id, { ...member, gateway: network.gateway }, work.signal);
+    await openTap(
+      await openNamedNamespaces().ensure(deployment.id, work.signal),
+      { ...member, gateway: network.gateway },
+      work.signal,
+    );
     for (const transport of ['tcp', 'udp'] as const)
       for (const port of [80, 53]) await guest.order({ do: 'listen', transport, port });
     guests.set(member.instance, guest);

@@ -3,11 +3,13 @@ import type { Digest } from '../../digest.ts';
 import type { Blobs } from '../../model/blob.ts';
 import type { Accelerator } from './accelerator.ts';
 import type { Layout } from './layout.ts';
+import type { Namespaces } from './namespaces.ts';
 
 /** What the parts of the driver share. */
 export type DriverContext = {
   readonly pool: string;
   readonly layout: Layout;
+  readonly namespaces: Namespaces;
   /** Folder of this process for files that are not finished; swept when the process is gone. */
   readonly drafts: string;
   readonly blobs: Blobs;

@@ -10,8 +10,9 @@ import type { DriverContext } from './context.ts';
 import { ensureProgram } from './disks.ts';
 import { spawnDetached } from './launch.ts';
 import { readKit } from './machine.ts';
-import { endpointMark, namespacePath, userIdOf } from './marks.ts';
-import { applyRules, reduceRules } from './network.ts';
+import { endpointMark } from './marks.ts';
+import type { Namespace } from './namespaces.ts';
+import { applyRules, reduceRules, requireNamespace } from './network.ts';
 import { endProcess, findProcesses, isInNamespace } from './processes.ts';
 import { listRecords, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 
@@ -28,14 +29,15 @@ export async function ensureEndpoint(
   const before = await readRecord(context.layout, deployment, 'endpoint', record.key);
   const attendants = findAttendants(deployment, record.key);
   const [kept] = attendants;
-  if (kept && attendants.length === 1 && before && works(deployment, before)) {
+  const namespace = await context.namespaces.find(deployment);
+  if (kept && attendants.length === 1 && before && works(deployment, before, namespace)) {
     if (before.fingerprint === record.fingerprint) {
       await writeRecord(context.layout, deployment, { ...record, process: kept });
       return;
     }
   }
   await writeRecord(context.layout, deployment, { ...record, fingerprint: null });
-  await context.rules(() => applyRules(context.layout, deployment, signal));
+  await context.rules(() => applyRules(context, deployment, signal));
   for (const attendant of attendants) await endProcess(attendant, graceMs);
   const attendant = await start(context, deployment, record, signal);
   await writeRecord(context.layout, deployment, { ...record, process: attendant });
@@ -50,28 +52,38 @@ export async function removeEndpoint(
 ): Promise<void> {
   for (const attendant of findAttendants(deployment, key)) await endProcess(attendant, graceMs);
   await removeRecord(context.layout, deployment, 'endpoint', key);
-  await context.rules(() => reduceRules(context.layout, deployment, signal));
+  await context.rules(() => reduceRules(context, deployment, signal));
 }
 
 /** Tells whether an endpoint is served: by the process that is recorded, from inside its deployment's network. */
-export function works(deployment: string, record: ObjectRecord<'endpoint'>): boolean {
+export function works(
+  deployment: string,
+  record: ObjectRecord<'endpoint'>,
+  namespace: Namespace | undefined,
+): boolean {
   return findAttendants(deployment, record.key).some(
     (attendant) =>
       attendant.pid === record.process?.pid &&
       attendant.startTicks === record.process.startTicks &&
-      isInNamespace(attendant, namespacePath(deployment)),
+      isInNamespace(attendant, namespace),
   );
 }
 
 /** Writes the attendant's command line. */
-function endpointArguments(deployment: string, key: string, state: EndpointState): readonly string[] {
-  const user = String(userIdOf(deployment, `endpoint ${key}`));
+function endpointArguments(
+  deployment: string,
+  key: string,
+  state: EndpointState,
+  way: { readonly enter: readonly string[]; readonly user: number | undefined },
+): readonly string[] {
+  const user = String(way.user ?? 0);
   return [
     'endpoint',
     ...['--name', endpointMark(deployment, key)],
     ...['--listen', placeText(state.listen), '--transport', state.transport],
     ...state.targets.flatMap(({ address, port }) => ['--target', `${address}:${port}`]),
-    ...['--namespace', namespacePath(deployment), '--uid', user, '--gid', user],
+    ...way.enter.flatMap((word) => ['--enter', word]),
+    ...['--uid', user, '--gid', user],
   ];
 }
 
@@ -96,14 +108,17 @@ async function start(
   const [network] = await listRecords(context.layout, deployment, 'network');
   if (network === undefined)
     throw new EngineError('INTERNAL_ERROR', `endpoint ${key} comes before its deployment's network`);
+  const namespace = await requireNamespace(context, deployment);
   const kit = await readKit(context.blobs, await kitOf(context, deployment));
   const program = await ensureProgram(context, kit.attendant, 'attendant');
-  const args = [...endpointArguments(deployment, key, state), '--gateway', network.state.gateway];
+  const user = context.namespaces.userOf(deployment, `endpoint ${key}`);
+  const way = { enter: namespace.enterBare, user };
+  const args = [...endpointArguments(deployment, key, state, way), '--gateway', network.state.gateway];
   const { child } = spawnDetached([program, ...args], ['ignore', 'pipe', 'ignore']);
   const identity = child.pid === undefined ? undefined : processIdentity(child.pid);
   const said = child.stdout === null ? '' : await firstLine(child.stdout, signal);
   child.stdout?.destroy();
-  if (identity !== undefined && said === 'ready' && (await moved(identity, deployment))) return identity;
+  if (identity !== undefined && said === 'ready' && (await moved(identity, namespace))) return identity;
   if (identity !== undefined) await endProcess(identity, 0);
   if (signal.aborted)
     throw new EngineError('OPERATION_INTERRUPTED', 'opening an endpoint was stopped on request');
@@ -111,10 +126,10 @@ async function start(
 }
 
 /** The attendant listens in the machine's network first and goes to live in the deployment's then. */
-async function moved(identity: ProcessIdentity, deployment: string): Promise<boolean> {
+async function moved(identity: ProcessIdentity, namespace: Namespace): Promise<boolean> {
   const deadline = Date.now() + readyTimeoutMs;
   while (Date.now() < deadline && processIdentity(identity.pid)?.startTicks === identity.startTicks) {
-    if (isInNamespace(identity, namespacePath(deployment))) return true;
+    if (isInNamespace(identity, namespace)) return true;
     await delay(5);
   }
   return false;

@@ -14,9 +14,10 @@ import { ensureDisk, ensureProgram, exists } from './disks.ts';
 import { endLog, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
 import { machineDigest, machineOf, readKit } from './machine.ts';
-import { guestMark, namespacePath, userIdOf } from './marks.ts';
+import { guestMark, userIdOf } from './marks.ts';
 import { ensureTap, openTap, removeTap } from './namespace.ts';
-import { applyRules } from './network.ts';
+import type { Namespace } from './namespaces.ts';
+import { applyRules, requireNamespace } from './network.ts';
 import { findProcesses, isInNamespace } from './processes.ts';
 import { type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { writeSeedDisk } from './seed-disk.ts';
@@ -43,7 +44,8 @@ export async function ensureInstance(context: DriverContext, goal: InstanceGoal)
   const { deployment, record, signal } = goal;
   const before = await readRecord(context.layout, deployment, 'instance', record.key);
   const machines = findMachines(deployment, record.key);
-  const kept = machines.find((machine) => isKept(goal, before, machine));
+  const namespace = await context.namespaces.find(deployment);
+  const kept = machines.find((machine) => isKept(goal, before, machine, namespace));
   if (kept !== undefined && machines.length === 1) {
     await changeInPlace(context, goal, before, kept);
     return;
@@ -64,11 +66,12 @@ export async function removeInstance(
   signal: AbortSignal,
 ): Promise<void> {
   const { layout } = context;
+  const namespace = await context.namespaces.find(deployment);
   const files = runtimeFiles(layout, deployment, instance);
   const record = await readRecord(layout, deployment, 'instance', instance);
   for (const machine of findMachines(deployment, instance))
     await stopMachine(machine, files, record?.state, signal);
-  await removeTap(deployment, instance, signal);
+  if (namespace !== undefined) await removeTap(namespace, instance, signal);
   await rm(files.folder, { recursive: true, force: true });
   await removeEmptyFolders(dirname(files.folder), dirname(layout.runtime));
   const log = consolePath(context.layout, deployment, instance);
@@ -98,11 +101,12 @@ function isKept(
   goal: InstanceGoal,
   before: ObjectRecord<'instance'> | undefined,
   machine: ProcessIdentity,
+  namespace: Namespace | undefined,
 ): boolean {
   return (
     before !== undefined &&
     isSame(before.process, machine) &&
-    isInNamespace(machine, namespacePath(goal.deployment)) &&
+    isInNamespace(machine, namespace) &&
     machineDigest(before.state) === machineDigest(goal.record.state) &&
     !(goal.isReplaced && before.generation !== goal.record.generation)
   );
@@ -147,9 +151,10 @@ async function start(
   await makeFolder(files.folder);
   const instanceId = `${deployment}.${instance.replaceAll('/', '-')}`;
   await writeSeedDisk(files.seed, seedOf(state, goal.files, instanceId), signal);
-  await ensureTap(deployment, instance, signal); // down until the rules are in force
-  await context.rules(() => applyRules(context.layout, deployment, signal));
-  await openTap(deployment, { ...state, instance }, signal);
+  const namespace = await requireNamespace(context, deployment);
+  await ensureTap(namespace, instance, signal); // down until the rules are in force
+  await context.rules(() => applyRules(context, deployment, signal));
+  await openTap(namespace, { ...state, instance }, signal);
 
   const machine = machineOf(deployment, instance, state, {
     accelerator,
@@ -159,11 +164,14 @@ async function start(
     layers,
     volumes,
     files,
+    user: context.namespaces.userOf(deployment, instance),
   });
   const attendant = await ensureProgram(context, kit.attendant, 'attendant');
   const log = { attendant, file: consolePath(context.layout, deployment, instance) };
+  // who changes its user gives up its rights by that
+  const enter = machine.user === undefined ? namespace.enterBare : namespace.enter;
   try {
-    return await startMachine(machine, { namespace: namespacePath(deployment), log, signal });
+    return await startMachine(machine, { enter, log, signal });
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'INSTANCE_FAILED') throw error;
     throw new EngineError(error.code, `${instance}: ${error.message}`, {

@@ -13,8 +13,8 @@ import { type Machine, qemuArguments } from './qemu-arguments.ts';
 
 /** How a machine is started, beside what it is. */
 export type Launch = {
-  /** The network namespace it lives in; without one it is a trial, which has no network and dies with this process. */
-  readonly namespace?: string;
+  /** The command that goes into its network; without one it is a trial, which has no network and dies with this process. */
+  readonly enter?: readonly string[];
   /** Its console's file, and the attendant that keeps it in bounds. */
   readonly log: { readonly attendant: string; readonly file: string };
   readonly signal: AbortSignal;
@@ -35,10 +35,7 @@ export async function startMachine(machine: Machine, launch: Launch): Promise<Pr
   const loggedBefore = await fileSize(file);
   const keep = ['--file', file, '--size', String(logBytes), '--keep', '2'];
   const logger = spawnDetached([attendant, 'log', ...keep], ['pipe', 'ignore', 'ignore']);
-  const enter =
-    launch.namespace === undefined
-      ? ['setpriv', '--pdeathsig', 'KILL', '--']
-      : ['nsenter', `--net=${launch.namespace}`, '--'];
+  const enter = launch.enter ?? ['setpriv', '--pdeathsig', 'KILL', '--'];
   const command = [...enter, 'qemu-system-x86_64', ...qemuArguments(machine)];
   const guest = spawnDetached(command, ['ignore', logger.child.stdin, logger.child.stdin]);
   logger.child.stdin?.destroy(); // QEMU alone holds the pipe, so the log ends with it

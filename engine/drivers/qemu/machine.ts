@@ -6,7 +6,7 @@ import type { Kit } from '../../model/kit.ts';
 import type { Resources } from '../../model/pool.ts';
 import type { InstanceState } from '../../model/step.ts';
 import type { RuntimeFiles } from './layout.ts';
-import { guestMark, shortHash, tapName, userIdOf } from './marks.ts';
+import { guestMark, shortHash, tapName } from './marks.ts';
 import type { Disk, Machine } from './qemu-arguments.ts';
 
 const mebibyte = 2 ** 20;
@@ -37,6 +37,7 @@ export function machineOf(
     readonly layers: readonly string[];
     readonly volumes: readonly Pick<Disk, 'serial' | 'file'>[];
     readonly files: RuntimeFiles;
+    readonly user: number | undefined;
   },
 ): Machine {
   const readOnly = (serial: string, file: string): Disk => ({
@@ -62,8 +63,7 @@ export function machineOf(
     ],
     network: { tap: tapName(instance), mac: state.mac },
     sockets: { qmp, control, exec },
-    user: userIdOf(deployment, instance),
-    root: parts.files.folder,
+    ...(parts.user !== undefined && { user: parts.user, root: parts.files.folder }),
   };
 }
 

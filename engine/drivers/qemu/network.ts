@@ -1,27 +1,24 @@
 import { EngineError } from '../../errors.ts';
 import type { NetworkState } from '../../model/step.ts';
+import type { DriverContext } from './context.ts';
 import type { Layout } from './layout.ts';
-import {
-  ensureNamespace,
-  hasNamespace,
-  loadedRuleset,
-  loadRuleset,
-  prepareNamespace,
-  removeNamespace,
-} from './namespace.ts';
+import { loadedRuleset, loadRuleset, prepareNamespace } from './namespace.ts';
+import type { Namespace } from './namespaces.ts';
 import { listRecords } from './record.ts';
 import { type RulesetInput, rulesetDigest, rulesetOf } from './ruleset.ts';
 
+type NetworkContext = Pick<DriverContext, 'layout' | 'namespaces'>;
+
 /** Brings a deployment's namespace to its state. Its rules are in force before it can carry a packet. */
 export async function ensureNetwork(
-  layout: Layout,
+  context: NetworkContext,
   deployment: string,
   network: NetworkState,
   signal: AbortSignal,
 ): Promise<void> {
-  await ensureNamespace(deployment, signal);
-  await applyRules(layout, deployment, signal, network);
-  await prepareNamespace(deployment, network, signal);
+  const namespace = await context.namespaces.ensure(deployment, signal);
+  await applyRules(context, deployment, signal, network);
+  await prepareNamespace(namespace, network, signal);
 }
 
 /**
@@ -33,44 +30,59 @@ export async function ensureNetwork(
  * @throws EngineError ISOLATION_UNAVAILABLE when the rules are not in force afterwards
  */
 export async function applyRules(
-  layout: Layout,
+  context: NetworkContext,
   deployment: string,
   signal: AbortSignal,
   network?: NetworkState,
 ): Promise<void> {
-  const input = await rulesetInput(layout, deployment, network);
-  if (input === undefined || !(await hasNamespace(deployment)))
-    throw new EngineError('ISOLATION_UNAVAILABLE', 'the private network of the deployment is not there', {
-      hint: 'Run the same command again.',
-    });
+  const input = await rulesetInput(context.layout, deployment, network);
+  const namespace = await requireNamespace(context, deployment);
+  if (input === undefined) throw networkMissing();
   const ruleset = rulesetOf(input);
-  await loadRuleset(deployment, ruleset, signal);
-  if ((await loadedRuleset(deployment, signal)) !== rulesetDigest(ruleset))
+  await loadRuleset(namespace, ruleset, signal);
+  if ((await loadedRuleset(namespace, signal)) !== rulesetDigest(ruleset))
     throw new EngineError('ISOLATION_UNAVAILABLE', 'nft took the packet rules, but they are not in force', {
       hint: 'Is the program nft the one of the package nftables?',
     });
 }
 
 /** Puts the rules in force that remain when an object is removed; without a namespace there is nothing to do. */
-export async function reduceRules(layout: Layout, deployment: string, signal: AbortSignal): Promise<void> {
-  if ((await hasNamespace(deployment)) && (await rulesetInput(layout, deployment)) !== undefined)
-    await applyRules(layout, deployment, signal);
+export async function reduceRules(
+  context: NetworkContext,
+  deployment: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const namespace = await context.namespaces.find(deployment);
+  if (namespace !== undefined && (await rulesetInput(context.layout, deployment)) !== undefined)
+    await applyRules(context, deployment, signal);
 }
 
 /** Tells whether the namespace is there and holds exactly the rules that follow from the records. */
 export async function networkWorks(
-  layout: Layout,
+  context: NetworkContext,
   deployment: string,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const input = await rulesetInput(layout, deployment);
-  if (input === undefined || !(await hasNamespace(deployment))) return false;
-  return (await loadedRuleset(deployment, signal)) === rulesetDigest(rulesetOf(input));
+  const input = await rulesetInput(context.layout, deployment);
+  const namespace = await context.namespaces.find(deployment);
+  if (input === undefined || namespace === undefined) return false;
+  return (await loadedRuleset(namespace, signal)) === rulesetDigest(rulesetOf(input));
 }
 
-/** Removes a deployment's namespace. */
-export async function removeNetwork(deployment: string, signal: AbortSignal): Promise<void> {
-  await removeNamespace(deployment, signal);
+/** Gives a deployment's namespace. @throws EngineError ISOLATION_UNAVAILABLE when it is not there */
+export async function requireNamespace(
+  { namespaces }: Pick<DriverContext, 'namespaces'>,
+  deployment: string,
+): Promise<Namespace> {
+  const namespace = await namespaces.find(deployment);
+  if (namespace === undefined) throw networkMissing();
+  return namespace;
+}
+
+function networkMissing(): EngineError {
+  return new EngineError('ISOLATION_UNAVAILABLE', 'the private network of the deployment is not there', {
+    hint: 'Run the same command again.',
+  });
 }
 
 async function rulesetInput(

@@ -9,8 +9,8 @@ import { exists, hasDisk } from './disks.ts';
 import { works } from './endpoint.ts';
 import { findMachines, isSame } from './instance.ts';
 import { runtimeFiles } from './layout.ts';
-import { namespacePath } from './marks.ts';
 import { machineState } from './monitor.ts';
+import type { Namespace } from './namespaces.ts';
 import { networkWorks } from './network.ts';
 import { ageMs, bootTime, isInNamespace } from './processes.ts';
 import { listRecords, type ObjectRecord } from './record.ts';
@@ -30,11 +30,12 @@ export async function observeDeployment(
   deployment: string,
   signal: AbortSignal,
 ): Promise<Observation> {
-  const { layout } = context;
+  const { layout, namespaces } = context;
   const limit = pLimit(atOnce);
   const networks = await listRecords(layout, deployment, 'network');
   const policies = await listRecords(layout, deployment, 'policy');
-  const rulesHold = networks.length > 0 && (await networkWorks(layout, deployment, signal));
+  const namespace = await namespaces.find(deployment);
+  const rulesHold = networks.length > 0 && (await networkWorks(context, deployment, signal));
   const images = await listRecords(layout, deployment, 'image');
   const volumes = await listRecords(layout, deployment, 'volume');
   const endpoints = await listRecords(layout, deployment, 'endpoint');
@@ -49,9 +50,9 @@ export async function observeDeployment(
       ),
     )),
     ...(await Promise.all(
-      instances.map((record) => limit(() => observeInstance(context, deployment, record, signal))),
+      instances.map((record) => limit(() => observeInstance(context, deployment, record, namespace, signal))),
     )),
-    ...endpoints.map((record) => observed(record, works(deployment, record))),
+    ...endpoints.map((record) => observed(record, works(deployment, record, namespace))),
   ];
   return { objects };
 }
@@ -70,22 +71,24 @@ async function observeInstance(
   context: DriverContext,
   deployment: string,
   record: ObjectRecord<'instance'>,
+  namespace: Namespace | undefined,
   signal: AbortSignal,
 ): Promise<ObservedInstance> {
   const { key, generation, fingerprint } = record;
   const seen = { kind: 'instance', key, generation, fingerprint } as const;
-  return { ...seen, ...(await conditionOf(context, deployment, record, signal)) };
+  return { ...seen, ...(await conditionOf(context, deployment, record, namespace, signal)) };
 }
 
 async function conditionOf(
   context: DriverContext,
   deployment: string,
   record: ObjectRecord<'instance'>,
+  namespace: Namespace | undefined,
   signal: AbortSignal,
 ): Promise<GuestReport> {
   const machine = findMachines(deployment, record.key).find((found) => isSame(record.process, found));
   if (machine === undefined) return await afterTheEnd(context, deployment, record);
-  if (!isInNamespace(machine, namespacePath(deployment)))
+  if (!isInNamespace(machine, namespace))
     return { condition: 'failed', healthy: null, message: 'its network was removed while it ran' };
   const files = runtimeFiles(context.layout, deployment, record.key);
   try {

@@ -18,6 +18,7 @@ import { isolationRefusal } from './isolation.ts';
 import { type Layout, layoutOf, runtimeFiles } from './layout.ts';
 import { readConsole } from './logs.ts';
 import { overhead } from './machine.ts';
+import { openNamedNamespaces } from './named-namespaces.ts';
 import { observeDeployment } from './observe.ts';
 import { performStep } from './perform.ts';
 import { readRecord } from './record.ts';
@@ -56,6 +57,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
   return new QemuDriver({
     pool,
     layout,
+    namespaces: openNamedNamespaces(),
     drafts,
     blobs,
     kit,

@@ -7,7 +7,7 @@ import { ensureDisk, ensureProgram } from './disks.ts';
 import { ensureEndpoint, removeEndpoint } from './endpoint.ts';
 import { ensureInstance, removeInstance } from './instance.ts';
 import { readKit } from './machine.ts';
-import { applyRules, ensureNetwork, reduceRules, removeNetwork } from './network.ts';
+import { applyRules, ensureNetwork, reduceRules } from './network.ts';
 import { fingerprintOf, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { ensureVolume, volumePath } from './volumes.ts';
 
@@ -28,7 +28,6 @@ export async function performStep(context: DriverContext, step: Step, work: Step
 }
 
 async function ensure(context: DriverContext, step: Ensure, work: StepContext): Promise<void> {
-  const { layout } = context;
   const { signal } = work;
   const { id } = work.deployment;
   const common = {
@@ -42,13 +41,13 @@ async function ensure(context: DriverContext, step: Ensure, work: StepContext): 
     case 'network': {
       const record: ObjectRecord<'network'> = { ...common, kind: step.kind, state: step.desired };
       await around(context, id, record, () =>
-        context.rules(() => ensureNetwork(layout, id, record.state, signal)),
+        context.rules(() => ensureNetwork(context, id, record.state, signal)),
       );
       return;
     }
     case 'policy': {
       const record: ObjectRecord<'policy'> = { ...common, kind: step.kind, state: step.desired };
-      await around(context, id, record, () => context.rules(() => applyRules(layout, id, signal)));
+      await around(context, id, record, () => context.rules(() => applyRules(context, id, signal)));
       return;
     }
     case 'image': {
@@ -89,7 +88,7 @@ async function remove(context: DriverContext, step: Remove, work: StepContext): 
   const { id } = work.deployment;
   switch (step.kind) {
     case 'network':
-      await removeNetwork(id, signal);
+      await context.namespaces.remove(id, signal);
       break;
     case 'volume': {
       const record = await readRecord(layout, id, 'volume', step.key);
@@ -110,7 +109,7 @@ async function remove(context: DriverContext, step: Remove, work: StepContext): 
       step satisfies never;
   }
   await removeRecord(layout, id, step.kind, step.key);
-  if (step.kind === 'policy') await context.rules(() => reduceRules(layout, id, signal));
+  if (step.kind === 'policy') await context.rules(() => reduceRules(context, id, signal));
 }
 
 async function around(

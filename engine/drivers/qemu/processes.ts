@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { isAlive, type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { systemCode } from '../../system-code.ts';
 import { firstUserId } from './marks.ts';
+import type { Namespace } from './namespaces.ts';
 
 /**
  * Finds the processes of this machine whose command line a predicate accepts.
@@ -59,11 +60,12 @@ export async function endProcess(identity: ProcessIdentity, graceMs: number): Pr
   await waitForEnd(identity, 10_000);
 }
 
-/** Tells whether a process lives in the network namespace that a path names. */
-export function isInNamespace(identity: ProcessIdentity, path: string): boolean {
+/** Tells whether a process lives in a network namespace; in one that is not there lives nobody. */
+export function isInNamespace(identity: ProcessIdentity, namespace: Namespace | undefined): boolean {
+  if (namespace === undefined) return false;
   try {
     const inode = /\[(\d+)\]/.exec(readlinkSync(`/proc/${identity.pid}/ns/net`))?.[1];
-    return inode !== undefined && Number(inode) === statSync(path).ino;
+    return inode !== undefined && Number(inode) === statSync(namespace.path).ino;
   } catch {
     return false; // either of them is gone
   }

@@ -1,0 +1,48 @@
+/** What may stand in a place of the command line, as far as completing it goes. */
+export type CandidateKind =
+  | 'deployment'
+  | 'instance'
+  | 'pool'
+  | 'appliance'
+  | 'file'
+  | 'folder'
+  | 'verb'
+  /** Something that only the user knows. */
+  | 'free';
+
+/** By placeholder, as the help shows it. */
+const kinds: Readonly<Record<string, CandidateKind>> = {
+  command: 'free',
+  dir: 'folder',
+  file: 'file',
+  folder: 'folder',
+  instance: 'instance',
+  name: 'deployment',
+  'name=path': 'free',
+  'name=value': 'free',
+  path: 'file',
+  pool: 'pool',
+  source: 'file',
+  'terminal=address:port': 'free',
+  user: 'free',
+  verb: 'verb',
+};
+
+/** Where a placeholder means something else than everywhere; by verb and placeholder. */
+const exceptions: Readonly<Record<string, CandidateKind>> = {
+  'build name': 'appliance',
+  'init name': 'free',
+  'lock name': 'appliance',
+};
+
+/**
+ * Tells what a placeholder stands for.
+ *
+ * @param verb - `pool show`
+ * @param place - the placeholder of an argument (`path`), or an option with its own (`--home dir`)
+ * @returns undefined when nobody has said it
+ */
+export function kindOf(verb: string, place: string): CandidateKind | undefined {
+  const [option, placeholder = place] = place.split(' ');
+  return exceptions[`${verb} ${option}`] ?? exceptions[`${verb} ${placeholder}`] ?? kinds[placeholder];
+}
