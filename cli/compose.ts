@@ -15,6 +15,7 @@ export async function composeEngine(settings: Settings): Promise<Engine> {
     keyFile: join(config, 'secrets.key'),
     catalogs: [join(programFolder, 'appliances')],
     kitSources: join(programFolder, 'kit'),
+    templates: join(programFolder, 'templates'),
     workingDirectory: process.cwd(),
     pools: [{ name: 'local', driver: 'qemu', range: '10.83.0.0/16' }],
     openDriver: async (pool, parts) =>

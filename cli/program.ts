@@ -8,6 +8,7 @@ import { addDown } from './commands/down.ts';
 import { addEvents } from './commands/events.ts';
 import { addExec } from './commands/exec.ts';
 import { addGraph } from './commands/graph.ts';
+import { addInit } from './commands/init.ts';
 import { addLock } from './commands/lock.ts';
 import { addLogs } from './commands/logs.ts';
 import { addPlan } from './commands/plan.ts';
@@ -23,6 +24,7 @@ import { type CommonOptions, createRunner } from './runner.ts';
 
 /** In the order in which somebody meets them. */
 const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
+  addInit,
   addCheck,
   addGraph,
   addLock,

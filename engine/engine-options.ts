@@ -4,6 +4,7 @@ import type { Driver } from './drivers/driver.ts';
 import type { Blobs } from './model/blob.ts';
 import type { Report } from './model/event.ts';
 import type { Pool } from './model/pool.ts';
+import type { TemplateKind } from './model/template-kind.ts';
 
 /** What a driver is opened with. */
 export type DriverParts = {
@@ -22,6 +23,8 @@ export type EngineOptions = {
   readonly catalogs: readonly string[];
   /** Folder of the guest kit's sources. */
   readonly kitSources: string;
+  /** Folder of the templates from which descriptions are begun, one folder a kind. */
+  readonly templates: string;
   /** Relative paths count from it, and files in problems are named relative to it. */
   readonly workingDirectory: string;
   /** The first one is taken when none is named. */
@@ -56,4 +59,14 @@ export type ExecOptions = {
   readonly stdout: Writable;
   readonly stderr: Writable;
   readonly signal: AbortSignal;
+};
+
+/** A description that was begun, as `init` answers. */
+export type InitAnswer = {
+  readonly kind: TemplateKind;
+  readonly name: string;
+  /** Absolute. */
+  readonly folder: string;
+  /** Relative to the folder, sorted. */
+  readonly files: readonly string[];
 };

@@ -1,11 +1,11 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { graphOfSource } from './compile/graph-of-source.ts';
 import { type Loaded, load, requireSound } from './compile/load.ts';
 import { changedNames, lockOf, lockText } from './compile/lock.ts';
 import type { CompileInputs } from './compile/settle-parameters.ts';
 import type { DeploymentIdentity, Driver } from './drivers/driver.ts';
-import type { BuildAnswer, CallOptions, EngineOptions, ExecOptions } from './engine-options.ts';
+import type { BuildAnswer, CallOptions, EngineOptions, ExecOptions, InitAnswer } from './engine-options.ts';
 import { EngineError } from './errors.ts';
 import { nameHint } from './formats/nearest-name.ts';
 import { freePorts } from './free-ports.ts';
@@ -13,12 +13,14 @@ import { renderGraph } from './graph/render-graph.ts';
 import { buildNeeded, type ClosureRequest, findClosure, makeClosure } from './images/closure.ts';
 import type { BuildContext } from './images/context.ts';
 import { buildKit, findKit } from './images/kit.ts';
+import { writeTemplate } from './init/write-template.ts';
 import { listenRefusal } from './listen-refusal.ts';
 import { instancesOf } from './model/blueprint.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
 import type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
 import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
 import type { DeploymentRecord } from './model/store.ts';
+import type { TemplateKind } from './model/template-kind.ts';
 import { openState, type State } from './open-state.ts';
 import type { Problem } from './problems.ts';
 import { currentProcess, isAlive } from './process-identity.ts';
@@ -51,6 +53,17 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.#options = options;
+  }
+
+  /**
+   * Begins a description from its template. @throws EngineError INPUT_REFUSED
+   *
+   * @param folder - absent or empty
+   */
+  async init(kind: TemplateKind, name: string, path: string): Promise<InitAnswer> {
+    const folder = resolve(this.#options.workingDirectory, path);
+    const { templates } = this.#options;
+    return { kind, name, folder, files: await writeTemplate({ kind, name, folder, templates }) };
   }
 
   /** Finds every problem of an appliance, assembly or application. Changes nothing. @throws EngineError SOURCE_MISSING */

@@ -4,7 +4,7 @@ import { type Import, importsOf, readSource, sourcesUnder } from './imports.ts';
 /** Folders of the engine by level, from 1 up; the leaf files right in `engine/` are level 0. */
 const levels = [
   ['model', 'formats'],
-  ['read', 'graph', 'render'],
+  ['init', 'read', 'graph', 'render'],
   ['compile', 'place', 'plan', 'images', 'store', 'drivers'],
   ['run'],
 ];
