@@ -176,6 +176,48 @@ export const errorTable = {
     exit: 31,
     meaning: 'Of several deployments at least one did not come up; the details say which and why.',
   },
+  REGISTRY_UNREACHABLE: {
+    fault: 'world',
+    http: 502,
+    exit: 50,
+    meaning: 'A registry could not be reached, or kept failing however often it was asked.',
+  },
+  REGISTRY_REFUSED: {
+    fault: 'user',
+    http: 403,
+    exit: 51,
+    meaning: 'A registry does not let this user do what was asked.',
+  },
+  REGISTRY_MALFORMED: {
+    fault: 'world',
+    http: 502,
+    exit: 52,
+    meaning: 'A registry answered something that the protocol does not know.',
+  },
+  REDIRECT_REFUSED: {
+    fault: 'world',
+    http: 502,
+    exit: 53,
+    meaning: 'A registry sent us to a place where it must not send anybody.',
+  },
+  ANSWER_TOO_LARGE: {
+    fault: 'world',
+    http: 502,
+    exit: 54,
+    meaning: 'A registry answered more bytes than it had announced, or than such an answer may have.',
+  },
+  CONTENT_MISMATCH: {
+    fault: 'world',
+    http: 502,
+    exit: 55,
+    meaning: 'What arrived is not what its digest and size promised; nothing of it was kept.',
+  },
+  CREDENTIALS_UNREADABLE: {
+    fault: 'user',
+    http: 500,
+    exit: 56,
+    meaning: 'The credentials for a registry could not be read, or their helper program failed.',
+  },
   EXEC_FAILED: {
     fault: 'world',
     http: 502,

@@ -43,6 +43,7 @@ const doors: Readonly<Record<string, string>> = {
   re2js: 'engine/formats/pattern.ts',
   semver: 'engine/formats/semver.ts',
   'tar-stream': 'engine/formats/tar.ts',
+  undici: 'catalog/registry/http.ts',
 };
 
 const engineFiles = sourcesUnder('engine');
