@@ -109,28 +109,7 @@ async function askHelper(
   if (!/^[A-Za-z0-9._-]{1,64}$/.test(name))
     throw unreadable(`${name.slice(0, 80)} is no name of a credential helper`);
   const program = `docker-credential-${name}`;
-  const output = await new Promise<{ readonly code: number | null; readonly text: string }>(
-    (resolve, reject) => {
-      const child = spawn(program, ['get'], {
-        env: environment,
-        stdio: ['pipe', 'pipe', 'ignore'],
-        timeout: helperTimeoutMs,
-        killSignal: 'SIGKILL',
-        signal,
-      });
-      let text = '';
-      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-        if (text.length > answerLimit) child.kill('SIGKILL');
-      });
-      child.stdin.on('error', () => undefined); // it may end before it has read everything
-      child.stdin.end(key);
-      child.on('error', (cause) =>
-        reject(unreadable(`the credential helper ${program} cannot be run`, cause)),
-      );
-      child.on('close', (code) => resolve({ code, text }));
-    },
-  );
+  const output = await runHelper(program, key, { environment, signal });
   if (/credentials not found/i.test(output.text)) return undefined;
   const answer = output.code === 0 ? parseJson(output.text) : undefined;
   if (!isRecord(answer)) throw unreadable(`the credential helper ${program} failed`);
@@ -138,6 +117,43 @@ async function askHelper(
   if (typeof user !== 'string' || typeof secret !== 'string')
     throw unreadable(`the credential helper ${program} failed`);
   return user === '<token>' ? { kind: 'token', token: secret } : { kind: 'password', user, password: secret };
+}
+
+async function runHelper(
+  program: string,
+  key: string,
+  { environment, signal }: Pick<CredentialOptions, 'environment'> & { readonly signal: AbortSignal },
+): Promise<{ readonly code: number | null; readonly text: string }> {
+  return await new Promise((resolve, reject) => {
+    // a group of its own, so that what it starts in turn can be ended too
+    const child = spawn(program, ['get'], {
+      env: environment,
+      stdio: ['pipe', 'pipe', 'ignore'],
+      detached: true,
+    });
+    const end = (): void => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+      child.stdout.destroy();
+    };
+    const timer = setTimeout(end, helperTimeoutMs);
+    signal.addEventListener('abort', end, { once: true });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+      if (text.length > answerLimit) end();
+    });
+    child.stdin.on('error', () => undefined); // it may end before it has read everything
+    child.stdin.end(key);
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      act();
+    };
+    child.on('error', (cause) =>
+      settle(() => reject(unreadable(`the credential helper ${program} cannot be run`, cause))),
+    );
+    child.on('close', (code) => settle(() => resolve({ code, text })));
+  });
 }
 
 function parseJson(text: string): unknown {

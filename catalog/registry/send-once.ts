@@ -17,8 +17,8 @@ export async function sendOnce(http: Http, host: string, request: HttpRequest): 
     throwIfStopped(request.signal);
     if (cause instanceof EngineError) throw cause;
     if (cause instanceof OutOfReachError) throw redirectRefused(host, cause.message);
-    const code = systemCode(cause) ?? '';
-    if (/HEADERS_OVERFLOW|^HPE_/.test(code))
+    const code = systemCode(cause) ?? (cause instanceof Error ? cause.name : '');
+    if (/HEADERS_OVERFLOW|^HPE_|^HTTPParserError$/.test(code))
       throw malformed(host, `its answer is no good HTTP (${code})`, cause);
     return { failure: unreachable(host, cause) };
   }

@@ -111,7 +111,7 @@ test('a registry without ranges is read from the begin again, and nothing is giv
 
 test('an upload that breaks asks the registry how far it got', async (t) => {
   const server = await startSmallRegistry(t);
-  const bytes = randomBytes(40 * 2 ** 20);
+  const bytes = randomBytes(20 * 2 ** 20);
   let parts = 0;
   server.mischief = (request, response) => {
     if (request.method !== 'PATCH' || ++parts !== 2) return false;
@@ -129,7 +129,7 @@ test('an upload that breaks asks the registry how far it got', async (t) => {
 
 test('an upload that a killed process began is taken up by the next one', async (t) => {
   const server = await startSmallRegistry(t);
-  const bytes = randomBytes(40 * 2 ** 20);
+  const bytes = randomBytes(20 * 2 ** 20);
   const uploads = rememberUploads();
   let isBroken = false;
   server.mischief = (request, response) => {

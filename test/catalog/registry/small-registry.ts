@@ -25,7 +25,7 @@ export type SmallRegistry = {
 
 /** Starts a registry on a free port of the loopback; it ends with the test. */
 export async function startSmallRegistry(t: ExecutionContext): Promise<SmallRegistry> {
-  const uploads = new Map<string, Buffer>();
+  const uploads = new Map<string, Buffer[]>();
   const server = createServer((request, response) => {
     void serve(request, response).catch(() => response.destroy());
   });
@@ -60,7 +60,7 @@ export async function startSmallRegistry(t: ExecutionContext): Promise<SmallRegi
       response.end(request.method === 'HEAD' ? undefined : body);
     };
     const upload = (status: number, id: string): void => {
-      const { length } = uploads.get(id) ?? Buffer.alloc(0);
+      const length = sizeOf(uploads.get(id) ?? []);
       const headers = {
         location: `/v2/${repository}/blobs/uploads/${id}`,
         range: `0-${Math.max(0, length - 1)}`,
@@ -71,7 +71,7 @@ export async function startSmallRegistry(t: ExecutionContext): Promise<SmallRegi
       case 'POST blobs/uploads': {
         if (registry.blobs.has(url.searchParams.get('mount') ?? '')) return answer(201);
         const id = randomUUID();
-        uploads.set(id, Buffer.alloc(0));
+        uploads.set(id, []);
         return upload(202, id);
       }
       case 'GET blobs/uploads':
@@ -79,17 +79,15 @@ export async function startSmallRegistry(t: ExecutionContext): Promise<SmallRegi
       case 'PATCH blobs/uploads': {
         const before = uploads.get(name);
         if (before === undefined) return answer(404);
-        if (!request.headers['content-range']?.startsWith(`${before.length}-`)) return answer(416);
-        let now = before;
+        if (!request.headers['content-range']?.startsWith(`${sizeOf(before)}-`)) return answer(416);
         for await (const chunk of request) {
-          now = Buffer.concat([now, chunk]);
-          uploads.set(name, now);
+          before.push(chunk);
           registry.received += chunk.length;
         }
         return upload(202, name);
       }
       case 'PUT blobs/uploads': {
-        const bytes = uploads.get(name) ?? Buffer.alloc(0);
+        const bytes = Buffer.concat(uploads.get(name) ?? []);
         const digest = url.searchParams.get('digest') ?? '';
         if (digest !== digestOf(bytes)) return answer(400);
         uploads.delete(name);
@@ -140,4 +138,8 @@ export async function startSmallRegistry(t: ExecutionContext): Promise<SmallRegi
 /** Gives the digest of bytes. */
 export function digestOf(bytes: Uint8Array): `sha256:${string}` {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+function sizeOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0);
 }
