@@ -9,7 +9,7 @@ const entry = { name: 'Ada <b>', message: 'first & foremost' };
 
 test.before(async (t) => {
   t.timeout(600_000);
-  t.context = await openBoxWorld();
+  t.context = await openBoxWorld('applications/guestbook');
 });
 
 test.after.always(async ({ context }) => {

@@ -4,6 +4,7 @@ import { type Digest, digestOf } from '../../engine/digest.ts';
 import type { NeededImage } from '../../engine/model/closure.ts';
 import type { GuestFile } from '../../engine/model/guest-file.ts';
 import type { InstanceState } from '../../engine/model/step.ts';
+import { isSecretRef } from '../../engine/model/value.ts';
 import { allocate } from '../../engine/plan/allocate.ts';
 import { desired } from '../../engine/plan/desired.ts';
 import type { Problem } from '../../engine/problems.ts';
@@ -74,7 +75,11 @@ export async function filesOf(
     deployment: 'sampleaaaaaa',
     generation: 1,
     readTemplate: async (digest) => templates.get(digest) ?? '',
-    secrets: new Map([['parameter/dbPassword', secret]]),
+    secrets: new Map(
+      Object.values(state.scope.properties).flatMap((value) =>
+        isSecretRef(value) ? [[value.secret, secret] as const] : [],
+      ),
+    ),
     renderer,
     signal: new AbortController().signal,
   });

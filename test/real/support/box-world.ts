@@ -21,7 +21,7 @@ export type Variation = {
   readonly out?: readonly string[];
 };
 
-/** The guest book in boxes: one network without any filter but the gateway's. */
+/** An application in boxes: one network without any filter but the gateway's. */
 export type BoxWorld = {
   /** Starts an instance, or starts it again on its volumes. */
   readonly start: (instance: string, variation?: Variation) => Promise<Box>;
@@ -36,9 +36,9 @@ export type BoxWorld = {
 /** Addresses of whoever asks: {@link BoxWorld.ask} uses the first unless told otherwise. */
 export const askers = ['10.83.0.240', '10.83.0.241'] as const;
 
-/** Opens the world; nothing runs in it. */
-export async function openBoxWorld(): Promise<BoxWorld> {
-  const sample = await sampleDeployment('applications/guestbook');
+/** Opens the world of an application of the checkout; nothing runs in it. */
+export async function openBoxWorld(application: string): Promise<BoxWorld> {
+  const sample = await sampleDeployment(application);
   const workshop = await openWorkshop();
   const network = await openBoxNetwork();
   const renderer = openRenderer({ timeMs: 30_000 });
