@@ -118,15 +118,8 @@ async function endpoint(
 ): Promise<{ readonly said: string; readonly child: ChildProcess }> {
   const child = spawn(attendant, [
     ...['endpoint', '--name', mark, '--listen', `${address}:${port}`, '--transport', 'tcp', ...targets],
-    ...[
-      ...['nsenter', `--net=/run/netns/${mark}`, '--'].flatMap((word) => ['--enter', word]),
-      '--gateway',
-      '10.99.7.1',
-      '--uid',
-      `${user}`,
-      '--gid',
-      `${user}`,
-    ],
+    ...['nsenter', `--net=/run/netns/${mark}`, '--'].flatMap((word) => ['--enter', word]),
+    ...['--gateway', '10.99.7.1', '--uid', `${user}`],
   ]);
   const [said] = await once(createInterface(child.stdout), 'line');
   if (said === 'ready') running.add(child);

@@ -155,7 +155,7 @@ test.serial(
     const files = runtimeFiles(layoutOf(scene.world.home, scene.world.runtime), scene.deployment.id, 'web.1');
     t.is(await readlink(`/proc/${machine?.pid}/root`), files.folder);
     for (const path of [files.seed, files.qmp, files.control, ...files.exec])
-      t.is((await stat(path)).mode & 0o777, 0o600, path);
+      t.is((await stat(path)).mode & 0o077, 0, path);
   },
 );
 

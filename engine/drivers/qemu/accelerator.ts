@@ -7,9 +7,10 @@ import { currentBoot, processIdentity } from '../../process-identity.ts';
 import { systemCode } from '../../system-code.ts';
 import { makeFolder, writeWhole } from '../../whole-file.ts';
 import { openChannel, plainText } from './channel.ts';
+import { consoleIn } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { ensureProgram } from './disks.ts';
-import { endLog, startMachine } from './launch.ts';
+import { endConsole, startMachine } from './launch.ts';
 import { readKit } from './machine.ts';
 import { endProcess } from './processes.ts';
 import type { Machine } from './qemu-arguments.ts';
@@ -57,7 +58,7 @@ async function probe(
   const attendant = await ensureProgram(context, kit.attendant, 'attendant');
   await removeOldProbes(context.layout.runtime);
   const folder = await mkdtemp(join(context.layout.runtime, `probe-${process.pid}-`));
-  const file = join(folder, 'console');
+  const kept = consoleIn(join(folder, 'console'));
   const machine: Machine = {
     mark: `guest=sheaf-probe-${process.pid}`,
     uuid: crypto.randomUUID(),
@@ -70,14 +71,14 @@ async function probe(
     sockets: { qmp: join(folder, 'qmp.sock'), control: join(folder, 'control.sock'), exec: [] },
   };
   try {
-    const guest = await startMachine(machine, { log: { attendant, file }, signal });
+    const guest = await startMachine(machine, { attendant, console: kept, signal });
     try {
       const channel = await openChannel(machine.sockets.control, { timeoutMs: probeTimeoutMs, signal });
       channel.close();
       return { name: 'kvm', reason: 'a probe guest booted under KVM' };
     } finally {
       await endProcess(guest, 0);
-      await endLog(file);
+      await endConsole(kept);
     }
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;

@@ -1,11 +1,39 @@
+import { constants } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../../system-code.ts';
-import { type Layout, objectPath } from './layout.ts';
+import type { DriverContext } from './context.ts';
+import { objectPath } from './layout.ts';
 
-/** Gives the file of an instance's console; older parts have `.1`, `.2` … appended. */
-export function consolePath(layout: Layout, deployment: string, instance: string): string {
-  return objectPath(layout, deployment, 'instance', instance, '.console');
+/** Where an instance's console is kept, and by whom. */
+export type Console = {
+  /** The attendant's own folder, which is all that it sees. */
+  readonly folder: string;
+  /** The newest part; older ones have `.1`, `.2` … appended. */
+  readonly file: string;
+  /** The attendant's user; who started it when absent. */
+  readonly user?: number;
+};
+
+/** Tells where an instance's console is kept. */
+export function consoleOf(
+  { layout, namespaces }: Pick<DriverContext, 'layout' | 'namespaces'>,
+  deployment: string,
+  instance: string,
+): Console {
+  const folder = objectPath(layout, deployment, 'instance', instance, '.console');
+  const user = namespaces.userOf(deployment, `console ${instance}`);
+  return { ...consoleIn(folder), ...(user !== undefined && { user }) };
+}
+
+/** Tells where the console in a folder is kept. */
+export function consoleIn(folder: string): Console {
+  return { folder, file: join(folder, 'console') };
+}
+
+/** Opens a console's file to read. It is an attendant's, so a link there is not followed. */
+export async function openConsole(path: string): ReturnType<typeof open> {
+  return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
 /** Lists the parts of a console that are there, oldest first. */
@@ -26,7 +54,7 @@ export async function consoleParts(path: string): Promise<readonly string[]> {
 export async function lastLines(path: string, count: number): Promise<string> {
   const windowBytes = 4096;
   try {
-    const file = await open(path, 'r');
+    const file = await openConsole(path);
     try {
       const { size } = await file.stat();
       const buffer = Buffer.alloc(Math.min(size, windowBytes));
@@ -61,6 +89,20 @@ export async function changeTime(path: string): Promise<number | null> {
     return Math.round((await stat(path)).mtimeMs);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+/** Tells how a console's machine ended, as far as its attendant was there to see it. */
+export async function howItEnded({ folder }: Console): Promise<string> {
+  try {
+    await using file = await openConsole(join(folder, 'end.json'));
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(256), 0, 256, 0);
+    const end = JSON.parse(buffer.toString('utf8', 0, bytesRead)) as { signal?: unknown; exitCode?: unknown };
+    if (typeof end.signal === 'string') return `was ended by a signal (${end.signal})`;
+    return typeof end.exitCode === 'number' ? `ended with ${end.exitCode}` : 'ended';
+  } catch (error) {
+    if (systemCode(error) !== undefined || error instanceof SyntaxError) return 'ended';
     throw error;
   }
 }

@@ -1,5 +1,4 @@
 import { isIPv6 } from 'node:net';
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Digest } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
@@ -8,9 +7,9 @@ import { type ProcessIdentity, processIdentity } from '../../process-identity.ts
 import { plainText } from './channel.ts';
 import type { DriverContext } from './context.ts';
 import { ensureProgram } from './disks.ts';
-import { spawnDetached } from './launch.ts';
+import { firstLine, spawnDetached } from './launch.ts';
 import { readKit } from './machine.ts';
-import { endpointMark } from './marks.ts';
+import { endpointMark, userIdOf } from './marks.ts';
 import type { Namespace } from './namespaces.ts';
 import { applyRules, reduceRules, requireNamespace } from './network.ts';
 import { endProcess, findProcesses, isInNamespace } from './processes.ts';
@@ -83,8 +82,12 @@ function endpointArguments(
     ...['--listen', placeText(state.listen), '--transport', state.transport],
     ...state.targets.flatMap(({ address, port }) => ['--target', `${address}:${port}`]),
     ...way.enter.flatMap((word) => ['--enter', word]),
-    ...['--uid', user, '--gid', user],
+    ...['--uid', user],
   ];
+}
+
+function endpointUser(deployment: string, key: string): number {
+  return userIdOf(deployment, `endpoint ${key}`);
 }
 
 function placeText({ address, port }: EndpointState['listen']): string {
@@ -93,10 +96,13 @@ function placeText({ address, port }: EndpointState['listen']): string {
 
 function findAttendants(deployment: string, key: string): readonly ProcessIdentity[] {
   const mark = endpointMark(deployment, key);
-  return findProcesses((args) => {
-    const at = args.indexOf('--name');
-    return args.includes('endpoint') && at >= 0 && args[at + 1] === mark;
-  });
+  return findProcesses(
+    (args) => {
+      const at = args.indexOf('--name');
+      return args.includes('endpoint') && at >= 0 && args[at + 1] === mark;
+    },
+    endpointUser(deployment, key),
+  );
 }
 
 async function start(
@@ -116,7 +122,7 @@ async function start(
   const args = [...endpointArguments(deployment, key, state, way), '--gateway', network.state.gateway];
   const { child } = spawnDetached([program, ...args], ['ignore', 'pipe', 'ignore']);
   const identity = child.pid === undefined ? undefined : processIdentity(child.pid);
-  const said = child.stdout === null ? '' : await firstLine(child.stdout, signal);
+  const said = child.stdout === null ? '' : await firstLine(child.stdout, readyTimeoutMs, signal);
   child.stdout?.destroy();
   if (identity !== undefined && said === 'ready' && (await moved(identity, namespace))) return identity;
   if (identity !== undefined) await endProcess(identity, 0);
@@ -144,38 +150,30 @@ async function kitOf(context: DriverContext, deployment: string): Promise<Digest
   });
 }
 
-async function firstLine(output: Readable, signal: AbortSignal): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  let text = '';
-  const finish = (): void => resolve(text.split('\n')[0] ?? '');
-  const timer = setTimeout(finish, readyTimeoutMs);
-  signal.addEventListener('abort', finish, { once: true });
-  output.on('data', (chunk: Buffer) => {
-    text = `${text}${chunk}`.slice(0, 4096);
-    if (text.includes('\n')) finish();
-  });
-  output.on('close', finish);
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', finish);
-  }
-}
-
 function refused(key: string, { listen }: EndpointState, said: string): EngineError {
   const place = placeText(listen);
-  if (/in use/i.test(said))
+  const { code, message } = readRefusal(said);
+  if (code === 'ADDRESS_TAKEN')
     return new EngineError('ADDRESS_TAKEN', `${key}: ${place} is in use by another program`, {
       hint: `Choose another one with --expose ${key}=${listen.address}:PORT.`,
       details: { endpoint: key, ...listen },
     });
   return new EngineError(
     'TOOL_FAILED',
-    `${key}: nothing can listen on ${place}: ${plainText(said) || 'no reason given'}`,
+    `${key}: nothing can listen on ${place}: ${plainText(message) || 'no reason given'}`,
     {
       hint: 'Choose an address that this machine has.',
       details: { tool: 'attendant', endpoint: key, ...listen },
     },
   );
+}
+
+/** Reads why an attendant ended; what is no JSON is the reason itself. */
+function readRefusal(said: string): { readonly code: string; readonly message: string } {
+  try {
+    const { error } = JSON.parse(said) as { error?: { code?: string; message?: string } };
+    return { code: error?.code ?? '', message: error?.message ?? said };
+  } catch {
+    return { code: '', message: said };
+  }
 }

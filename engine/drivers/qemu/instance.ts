@@ -8,17 +8,16 @@ import type { ProcessIdentity } from '../../process-identity.ts';
 import { seedOf } from '../../render/seed.ts';
 import { makeFolder, removeEmptyFolders } from '../../whole-file.ts';
 import { appliedFiles, applyFiles, rememberFiles } from './apply.ts';
-import { consoleParts, consolePath } from './console.ts';
+import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { ensureDisk, ensureProgram, exists } from './disks.ts';
-import { endLog, startMachine } from './launch.ts';
+import { endConsole, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
 import { machineDigest, machineOf, readKit } from './machine.ts';
-import { guestMark, userIdOf } from './marks.ts';
-import { ensureTap, openTap, removeTap } from './namespace.ts';
-import type { Namespace } from './namespaces.ts';
+import { guestMark, tapName, userIdOf } from './marks.ts';
+import { connectedTaps, ensureTap, openTap, removeTap } from './namespace.ts';
 import { applyRules, requireNamespace } from './network.ts';
-import { findProcesses, isInNamespace } from './processes.ts';
+import { findProcesses } from './processes.ts';
 import { type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { writeSeedDisk } from './seed-disk.ts';
 import { stopMachine } from './stop.ts';
@@ -45,14 +44,16 @@ export async function ensureInstance(context: DriverContext, goal: InstanceGoal)
   const before = await readRecord(context.layout, deployment, 'instance', record.key);
   const machines = findMachines(deployment, record.key);
   const namespace = await context.namespaces.find(deployment);
-  const kept = machines.find((machine) => isKept(goal, before, machine, namespace));
-  if (kept !== undefined && machines.length === 1) {
+  const kept = machines.find((machine) => isKept(goal, before, machine));
+  const isConnected = kept !== undefined && (await connectedTaps(namespace, signal)).has(tapName(record.key));
+  if (isConnected && machines.length === 1) {
     await changeInPlace(context, goal, before, kept);
     return;
   }
   await writeRecord(context.layout, deployment, { ...record, fingerprint: null });
   const files = runtimeFiles(context.layout, deployment, record.key);
   for (const machine of machines) await stopMachine(machine, files, before?.state ?? record.state, signal);
+  await endConsole(consoleOf(context, deployment, record.key));
   const machine = await start(context, goal, files);
   await rememberFiles(files, goal.files);
   await writeRecord(context.layout, deployment, { ...record, process: machine });
@@ -74,9 +75,9 @@ export async function removeInstance(
   if (namespace !== undefined) await removeTap(namespace, instance, signal);
   await rm(files.folder, { recursive: true, force: true });
   await removeEmptyFolders(dirname(files.folder), dirname(layout.runtime));
-  const log = consolePath(context.layout, deployment, instance);
-  await endLog(log);
-  for (const part of await consoleParts(log)) await rm(part, { force: true });
+  const kept = consoleOf(context, deployment, instance);
+  await endConsole(kept);
+  await rm(kept.folder, { recursive: true, force: true });
   await removeRecord(layout, deployment, 'instance', instance);
 }
 
@@ -101,12 +102,10 @@ function isKept(
   goal: InstanceGoal,
   before: ObjectRecord<'instance'> | undefined,
   machine: ProcessIdentity,
-  namespace: Namespace | undefined,
 ): boolean {
   return (
     before !== undefined &&
     isSame(before.process, machine) &&
-    isInNamespace(machine, namespace) &&
     machineDigest(before.state) === machineDigest(goal.record.state) &&
     !(goal.isReplaced && before.generation !== goal.record.generation)
   );
@@ -167,11 +166,9 @@ async function start(
     user: context.namespaces.userOf(deployment, instance),
   });
   const attendant = await ensureProgram(context, kit.attendant, 'attendant');
-  const log = { attendant, file: consolePath(context.layout, deployment, instance) };
-  // who changes its user gives up its rights by that
-  const enter = machine.user === undefined ? namespace.enterBare : namespace.enter;
+  const kept = consoleOf(context, deployment, instance);
   try {
-    return await startMachine(machine, { enter, log, signal });
+    return await startMachine(machine, { attendant, console: kept, enter: namespace.enter, signal });
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'INSTANCE_FAILED') throw error;
     throw new EngineError(error.code, `${instance}: ${error.message}`, {
@@ -182,18 +179,20 @@ async function start(
   }
 }
 
+type OpenVolume = { readonly serial: string; readonly file: string; readonly sizeBytes: number };
+
 async function openVolumes(
   context: DriverContext,
   deployment: string,
   state: InstanceState,
   signal: AbortSignal,
-): Promise<{ readonly serial: string; readonly file: string }[]> {
-  const opened: { readonly serial: string; readonly file: string }[] = [];
+): Promise<readonly OpenVolume[]> {
+  const opened: OpenVolume[] = [];
   for (const { name, key, kind, sizeBytes } of state.volumes) {
     const file = volumePath(context, deployment, key);
     if (kind === 'scratch') await makeVolume(context, file, sizeBytes, signal); // empty at each start, as its kind says
     if (await exists(file)) await volumeSize(file); // that it is missing, QEMU tells
-    opened.push({ serial: `vol-${name}`, file });
+    opened.push({ serial: `vol-${name}`, file, sizeBytes });
   }
   return opened;
 }

@@ -1,8 +1,8 @@
 import { watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemCode } from '../../system-code.ts';
-import { consoleParts } from './console.ts';
+import { consoleParts, openConsole } from './console.ts';
 
 const chunkBytes = 64 * 2 ** 10;
 const lookAgainMs = 500;
@@ -72,7 +72,7 @@ async function successor(file: FileHandle, path: string): Promise<FileHandle | u
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, 'r');
+    return await openConsole(path);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -35,7 +35,7 @@ export function machineOf(
     readonly initramfs: string;
     readonly modules: string;
     readonly layers: readonly string[];
-    readonly volumes: readonly Pick<Disk, 'serial' | 'file'>[];
+    readonly volumes: readonly Pick<Disk, 'serial' | 'file' | 'sizeBytes'>[];
     readonly files: RuntimeFiles;
     readonly user: number | undefined;
   },

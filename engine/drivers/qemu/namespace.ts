@@ -101,6 +101,23 @@ export async function removeTap(namespace: Namespace, instance: string, signal: 
     await batch(namespace, [`link delete ${tap}`], signal);
 }
 
+/**
+ * Lists the taps of a deployment's namespace that a machine holds open; none when there is no namespace.
+ *
+ * A machine lives in a network of its own, so this tells that its tap is the one that the rules know: those of a namespace that
+ * was removed while it ran, and made anew, have nobody behind them.
+ */
+export async function connectedTaps(
+  namespace: Namespace | undefined,
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  if (namespace === undefined) return new Set();
+  const output = await inNamespace(namespace, ['ip', '-oneline', 'link', 'show'], signal);
+  return new Set(
+    [...output.matchAll(/^\d+: ([^:@]+):? <[^>]*\bLOWER_UP\b/gm)].flatMap(([, name]) => name ?? []),
+  );
+}
+
 async function listTaps(namespace: Namespace, signal: AbortSignal): Promise<readonly string[]> {
   const output = await inNamespace(namespace, ['ip', '-oneline', 'link', 'show'], signal);
   return [...output.matchAll(/^\d+: ([^:@]+)/gm)].flatMap(([, name]) => name ?? []);

@@ -3,16 +3,17 @@ import { EngineError } from '../../errors.ts';
 import type { Observation, Observed, ObservedInstance } from '../../model/observation.ts';
 import { currentBoot } from '../../process-identity.ts';
 import { plainText } from './channel.ts';
-import { changeTime, consolePath, lastLines } from './console.ts';
+import { changeTime, consoleOf, howItEnded, lastLines } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { exists, hasDisk } from './disks.ts';
 import { works } from './endpoint.ts';
 import { findMachines, isSame } from './instance.ts';
 import { runtimeFiles } from './layout.ts';
+import { tapName } from './marks.ts';
 import { machineState } from './monitor.ts';
-import type { Namespace } from './namespaces.ts';
+import { connectedTaps } from './namespace.ts';
 import { networkWorks } from './network.ts';
-import { ageMs, bootTime, isInNamespace } from './processes.ts';
+import { ageMs, bootTime } from './processes.ts';
 import { listRecords, type ObjectRecord } from './record.ts';
 import { askSupervisor, type GuestReport } from './supervisor.ts';
 import { volumePath } from './volumes.ts';
@@ -40,6 +41,7 @@ export async function observeDeployment(
   const volumes = await listRecords(layout, deployment, 'volume');
   const endpoints = await listRecords(layout, deployment, 'endpoint');
   const instances = await listRecords(layout, deployment, 'instance');
+  const taps = instances.length === 0 ? new Set<string>() : await connectedTaps(namespace, signal);
   const objects: readonly (Observed | ObservedInstance)[] = [
     ...networks.map((record) => observed(record, rulesHold)),
     ...policies.map((record) => observed(record, rulesHold)),
@@ -50,7 +52,7 @@ export async function observeDeployment(
       ),
     )),
     ...(await Promise.all(
-      instances.map((record) => limit(() => observeInstance(context, deployment, record, namespace, signal))),
+      instances.map((record) => limit(() => observeInstance(context, deployment, record, taps, signal))),
     )),
     ...endpoints.map((record) => observed(record, works(deployment, record, namespace))),
   ];
@@ -71,24 +73,24 @@ async function observeInstance(
   context: DriverContext,
   deployment: string,
   record: ObjectRecord<'instance'>,
-  namespace: Namespace | undefined,
+  taps: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<ObservedInstance> {
   const { key, generation, fingerprint } = record;
   const seen = { kind: 'instance', key, generation, fingerprint } as const;
-  return { ...seen, ...(await conditionOf(context, deployment, record, namespace, signal)) };
+  return { ...seen, ...(await conditionOf(context, deployment, record, taps, signal)) };
 }
 
 async function conditionOf(
   context: DriverContext,
   deployment: string,
   record: ObjectRecord<'instance'>,
-  namespace: Namespace | undefined,
+  taps: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<GuestReport> {
   const machine = findMachines(deployment, record.key).find((found) => isSame(record.process, found));
   if (machine === undefined) return await afterTheEnd(context, deployment, record);
-  if (!isInNamespace(machine, namespace))
+  if (!taps.has(tapName(record.key)))
     return { condition: 'failed', healthy: null, message: 'its network was removed while it ran' };
   const files = runtimeFiles(context.layout, deployment, record.key);
   try {
@@ -123,10 +125,10 @@ async function afterTheEnd(
       message: 'its server was restarted',
       ended: { cause: 'restart', at: await bootTime() },
     };
-  const path = consolePath(context.layout, deployment, record.key);
-  const last = plainText(await lastLines(path, 2));
+  const kept = consoleOf(context, deployment, record.key);
+  const last = plainText(await lastLines(kept.file, 2));
   // its keeper marks the console when the machine ends
-  const at = await changeTime(path);
+  const at = await changeTime(kept.file);
   // what the kernel says last when the machine was switched off from inside
   if (/reboot: Power down$/.test(last))
     return {
@@ -138,7 +140,7 @@ async function afterTheEnd(
   return {
     condition: 'failed',
     healthy: false,
-    message: `its machine ended; its last words: ${last}`,
+    message: plainText(`its machine ${await howItEnded(kept)}; its last words: ${last}`),
     ended: { cause: 'died', at },
   };
 }

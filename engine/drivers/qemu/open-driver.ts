@@ -10,7 +10,7 @@ import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
 import { makeFolder } from '../../whole-file.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, StepContext } from '../driver.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
-import { consolePath } from './console.ts';
+import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { execute } from './exec.ts';
 import { findMachines } from './instance.ts';
@@ -120,7 +120,8 @@ class QemuDriver implements Driver {
   ): AsyncGenerator<Uint8Array> {
     await this.#requireInstance(deployment, instance);
     const isOver = (): boolean => findMachines(deployment.id, instance).length === 0;
-    yield* readConsole(consolePath(this.#context.layout, deployment.id, instance), { ...options, isOver });
+    const { file } = consoleOf(this.#context, deployment.id, instance);
+    yield* readConsole(file, { ...options, isOver });
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import { kernelCommandLine } from '../../model/kit.ts';
 
 /** A disk of a virtual machine; the guest knows it by its serial number. */
@@ -6,6 +7,8 @@ export type Disk = {
   readonly file: string;
   readonly format: 'raw' | 'qcow2';
   readonly isReadOnly: boolean;
+  /** What the guest may fill; its file cannot grow much beyond it. */
+  readonly sizeBytes?: number;
 };
 
 /** Everything that QEMU is told of one virtual machine. */
@@ -27,6 +30,22 @@ export type Machine = {
   /** Folder that is all QEMU sees of the host's files from then on; only with `user`, who may not enter it. */
   readonly root?: string;
 };
+
+/** The descriptor under which QEMU finds its tap, which it has no right to open itself. @source kit/internal/confine */
+const tapDescriptor = 3;
+
+/** Lists the files of the host that a machine needs, beside the system's own programs; a folder before what is in it. */
+export function qemuFiles(
+  machine: Machine,
+): readonly { readonly path: string; readonly isWritable: boolean }[] {
+  const { sockets, kernel, initramfs, disks, accelerator } = machine;
+  return [
+    { path: dirname(sockets.qmp), isWritable: true },
+    ...[kernel, initramfs].map((path) => ({ path, isWritable: false })),
+    ...disks.map(({ file, isReadOnly }) => ({ path: file, isWritable: !isReadOnly })),
+    ...(accelerator === 'kvm' ? [{ path: '/dev/kvm', isWritable: true }] : []),
+  ];
+}
 
 /**
  * Writes QEMU's command line.
@@ -62,7 +81,7 @@ export function qemuArguments(machine: Machine): readonly string[] {
     ...(network === undefined
       ? []
       : [
-          ...['-netdev', `tap,id=net0,ifname=${network.tap},script=no,downscript=no,vhost=off`],
+          ...['-netdev', `tap,id=net0,fd=${tapDescriptor},vhost=off`],
           ...device({ driver: 'virtio-net-pci', netdev: 'net0', mac: network.mac, romfile: '' }),
         ]),
   ];

@@ -72,6 +72,6 @@ const expected = `-name guest=sheaf-k3v9-web.1,debug-threads=on
 -device {"driver":"virtio-blk-pci","drive":"layer0","serial":"layer0"}
 -blockdev {"driver":"qcow2","node-name":"vol-data","read-only":false,"backing":null,"discard":"unmap","detect-zeroes":"unmap","file":{"driver":"file","filename":"/volumes/data.qcow2","discard":"unmap"}}
 -device {"driver":"virtio-blk-pci","drive":"vol-data","serial":"vol-data"}
--netdev tap,id=net0,ifname=v-0123456789ab,script=no,downscript=no,vhost=off
+-netdev tap,id=net0,fd=3,vhost=off
 -device {"driver":"virtio-net-pci","netdev":"net0","mac":"02:00:00:00:00:01","romfile":""}
 `;
