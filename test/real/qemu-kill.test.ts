@@ -39,7 +39,7 @@ test.serial(
         ]),
       );
       t.true(objects.every((one) => one.kind === 'instance' || one.works));
-      t.deepEqual(processesOf(deployment.id), ['endpoint', 'log', 'qemu'], `round ${round}`);
+      t.deepEqual(processesOf(deployment.id), ['endpoint', 'machine', 'qemu'], `round ${round}`);
       if (round === rounds - 1) t.is(await pageWithin(port, 120_000), '<h1>here</h1>');
 
       await killAfter(Math.random() * 500, { ...order, direction: 'down' });

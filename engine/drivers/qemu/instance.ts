@@ -17,7 +17,7 @@ import { machineDigest, machineOf, readKit } from './machine.ts';
 import { guestMark, tapName, userIdOf } from './marks.ts';
 import { connectedTaps, ensureTap, openTap, removeTap } from './namespace.ts';
 import { applyRules, requireNamespace } from './network.ts';
-import { findProcesses } from './processes.ts';
+import { endProcess, findProcesses } from './processes.ts';
 import { type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { writeSeedDisk } from './seed-disk.ts';
 import { stopMachine } from './stop.ts';
@@ -52,8 +52,7 @@ export async function ensureInstance(context: DriverContext, goal: InstanceGoal)
   }
   await writeRecord(context.layout, deployment, { ...record, fingerprint: null });
   const files = runtimeFiles(context.layout, deployment, record.key);
-  for (const machine of machines) await stopMachine(machine, files, before?.state ?? record.state, signal);
-  await endConsole(consoleOf(context, deployment, record.key));
+  await stopAll(context, deployment, record.key, before?.state ?? record.state, signal);
   const machine = await start(context, goal, files);
   await rememberFiles(files, goal.files);
   await writeRecord(context.layout, deployment, { ...record, process: machine });
@@ -70,14 +69,11 @@ export async function removeInstance(
   const namespace = await context.namespaces.find(deployment);
   const files = runtimeFiles(layout, deployment, instance);
   const record = await readRecord(layout, deployment, 'instance', instance);
-  for (const machine of findMachines(deployment, instance))
-    await stopMachine(machine, files, record?.state, signal);
+  await stopAll(context, deployment, instance, record?.state, signal);
   if (namespace !== undefined) await removeTap(namespace, instance, signal);
   await rm(files.folder, { recursive: true, force: true });
   await removeEmptyFolders(dirname(files.folder), dirname(layout.runtime));
-  const kept = consoleOf(context, deployment, instance);
-  await endConsole(kept);
-  await rm(kept.folder, { recursive: true, force: true });
+  await rm(consoleOf(context, deployment, instance).folder, { recursive: true, force: true });
   await removeRecord(layout, deployment, 'instance', instance);
 }
 
@@ -96,6 +92,20 @@ export function findMachines(deployment: string, instance: string): readonly Pro
 /** Tells whether two identities are of the same process. */
 export function isSame(a: ProcessIdentity | undefined, b: ProcessIdentity): boolean {
   return canonicalJson(a) === canonicalJson(b);
+}
+
+/** Stops an instance's machines, and the attendant that may be about to start another one for somebody who was killed. */
+async function stopAll(
+  context: DriverContext,
+  deployment: string,
+  instance: string,
+  state: InstanceState | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const files = runtimeFiles(context.layout, deployment, instance);
+  for (const machine of findMachines(deployment, instance)) await stopMachine(machine, files, state, signal);
+  await endConsole(consoleOf(context, deployment, instance));
+  for (const machine of findMachines(deployment, instance)) await endProcess(machine, 0);
 }
 
 function isKept(
