@@ -119,7 +119,7 @@ test.serial('a machine that was killed is seen as failed and comes back', async 
 
   process.kill(machine?.pid ?? 0, 'SIGKILL');
   const failed = await until(scene, (instance) => instance.condition === 'failed');
-  t.regex(failed.message, /its machine ended/);
+  t.regex(failed.message, /its machine was ended by a signal \(killed\)/);
 
   await raise(scene, scene.state, { change: 'replace', generation: 2 });
   t.is((await until(scene, (instance) => instance.healthy === true)).generation, 2);

@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../../system-code.ts';
 import type { DriverContext } from './context.ts';
 import { objectPath } from './layout.ts';
+import { isMessage } from './line-socket.ts';
 
 /** Where an instance's console is kept, and by whom. */
 export type Console = {
@@ -98,9 +99,11 @@ export async function howItEnded({ folder }: Console): Promise<string> {
   try {
     await using file = await openConsole(join(folder, 'end.json'));
     const { buffer, bytesRead } = await file.read(Buffer.alloc(256), 0, 256, 0);
-    const end = JSON.parse(buffer.toString('utf8', 0, bytesRead)) as { signal?: unknown; exitCode?: unknown };
-    if (typeof end.signal === 'string') return `was ended by a signal (${end.signal})`;
-    return typeof end.exitCode === 'number' ? `ended with ${end.exitCode}` : 'ended';
+    const end: unknown = JSON.parse(buffer.toString('utf8', 0, bytesRead));
+    if (!isMessage(end)) return 'ended';
+    const { signal, exitCode } = end;
+    if (typeof signal === 'string') return `was ended by a signal (${signal})`;
+    return typeof exitCode === 'number' ? `ended with ${exitCode}` : 'ended';
   } catch (error) {
     if (systemCode(error) !== undefined || error instanceof SyntaxError) return 'ended';
     throw error;
