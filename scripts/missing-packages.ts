@@ -6,8 +6,9 @@ import { toolPackages, toolPath } from '../engine/command.ts';
 
 /** Programs that only the tests run, and the Debian packages that bring them. */
 const testPackages = { 'cloud-init': 'cloud-init', fish: 'fish', zsh: 'zsh' };
-/** Packages that bring no program, and a file that only they bring. */
+/** Packages that bring no program that is run by its name, and a file that only they bring. */
 const filePackages = { 'debian-archive-keyring': '/usr/share/keyrings/debian-archive-keyring.gpg' };
+const testFilePackages = { chromium: '/usr/bin/chromium' };
 
 const withTests = process.argv.includes('--tests');
 const folders = toolPath().split(':').filter(Boolean);
@@ -15,7 +16,7 @@ const missing = [
   ...Object.entries({ ...toolPackages, ...(withTests && testPackages) })
     .filter(([tool]) => !folders.some((folder) => isThere(join(folder, tool), constants.X_OK)))
     .map(([, debianPackage]) => debianPackage),
-  ...Object.entries(filePackages)
+  ...Object.entries({ ...filePackages, ...(withTests && testFilePackages) })
     .filter(([, file]) => !isThere(file, constants.R_OK))
     .map(([debianPackage]) => debianPackage),
 ];
