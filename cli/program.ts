@@ -4,6 +4,7 @@ import { EngineError } from '../engine/errors.ts';
 import { addBuild } from './commands/build.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addDown } from './commands/down.ts';
 import { addEvents } from './commands/events.ts';
 import { addExec } from './commands/exec.ts';
@@ -37,6 +38,7 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addEvents,
   addDown,
   addPool,
+  addDoctor,
   addCompletion,
 ];
 

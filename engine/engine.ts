@@ -16,6 +16,7 @@ import { buildKit, findKit } from './images/kit.ts';
 import { writeTemplate } from './init/write-template.ts';
 import { listenRefusal } from './listen-refusal.ts';
 import { instancesOf } from './model/blueprint.ts';
+import type { Diagnosis } from './model/diagnosis.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
 import type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
 import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
@@ -31,6 +32,7 @@ import { type Arrival, bringAll } from './run/bring-all.ts';
 import { bringBack } from './run/bring-back.ts';
 import { type RunContext, usualLimits } from './run/context.ts';
 import type { UpRequest } from './run/decide-up.ts';
+import { diagnose } from './run/diagnose.ts';
 import { type DownAnswer, down } from './run/down.ts';
 import { type LogChunk, readLogs } from './run/read-logs.ts';
 import { renderFromBlobs } from './run/render-files.ts';
@@ -239,6 +241,13 @@ export class Engine {
       capabilities: await driver.capabilities(options.signal),
       servers: await driver.servers(options.signal),
     };
+  }
+
+  /** Tells what this machine has, lacks and can do. */
+  async doctor({ signal }: CallOptions): Promise<readonly Diagnosis[]> {
+    const { home, pools } = this.#options;
+    const openStore = async () => (await this.#open()).store;
+    return await diagnose({ home, pools, signal, openStore, openDriver: (pool) => this.#driver(pool) });
   }
 
   /** Lets go of everything that is open; deployments run on. Another engine of this process must not have the same home. */

@@ -56,11 +56,16 @@ test('help names every verb and exits 0', async (t) => {
   const run = await runCli(['--help']);
 
   t.is(run.code, 0);
-  for (const verb of 'check graph lock build plan up status logs exec events down pool'.split(' '))
+  for (const verb of 'init check graph lock build plan up status logs exec events down pool doctor completion'.split(
+    ' ',
+  ))
     t.regex(run.stdout, new RegExp(`^  ${verb} `, 'm'));
 });
 
 for (const verb of [
+  'init',
+  'doctor',
+  'completion bash',
   'check',
   'graph',
   'lock',
