@@ -3,6 +3,7 @@ import type { Digest } from './digest.ts';
 import type { Driver } from './drivers/driver.ts';
 import type { Blobs } from './model/blob.ts';
 import type { Report } from './model/event.ts';
+import type { ImageFetcher } from './model/image-fetcher.ts';
 import type { Pool } from './model/pool.ts';
 import type { TemplateKind } from './model/template-kind.ts';
 
@@ -30,6 +31,8 @@ export type EngineOptions = {
   /** The first one is taken when none is named. */
   readonly pools: readonly Pool[];
   readonly openDriver: (pool: Pool, parts: DriverParts) => Promise<Driver>;
+  /** For appliances whose image lies at a registry; absent where none can be asked. */
+  readonly images?: ImageFetcher;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** Makes ids of 12 lower-case letters and digits, the first a letter. */

@@ -10,9 +10,10 @@ import { EngineError } from './errors.ts';
 import { nameHint } from './formats/nearest-name.ts';
 import { freePorts } from './free-ports.ts';
 import { renderGraph } from './graph/render-graph.ts';
-import { buildNeeded, type ClosureRequest, findClosure, makeClosure } from './images/closure.ts';
+import { type ClosureRequest, findClosure, makeClosure } from './images/closure.ts';
 import type { BuildContext } from './images/context.ts';
 import { buildKit, findKit } from './images/kit.ts';
+import { makeImages } from './images/make-images.ts';
 import { writeTemplate } from './init/write-template.ts';
 import { listenRefusal } from './listen-refusal.ts';
 import { instancesOf } from './model/blueprint.ts';
@@ -108,7 +109,7 @@ export class Engine {
     );
     const images = loaded.flatMap(({ compiled }) => compiled.images);
     // before the kit, which anybody can build: who may not build images is told at once
-    const built = await buildNeeded(images, context);
+    const built = await makeImages(images, context);
     await buildKit({ sources: this.#options.kitSources, ...context });
     return [...built].map(([appliance, { manifest, layers, wasCached }]) => ({
       appliance,
@@ -339,7 +340,8 @@ export class Engine {
 
   async #buildContext({ signal, report }: CallOptions): Promise<BuildContext> {
     const { blobs, store, scratch, cache } = await this.#open();
-    return { blobs, refs: store.refs, scratch, cache, signal, report };
+    const { images } = this.#options;
+    return { blobs, refs: store.refs, scratch, cache, signal, report, ...(images && { images }) };
   }
 
   async #runContext(pool: Pool, { signal, report }: CallOptions): Promise<RunContext> {

@@ -26,7 +26,7 @@ const opaqueAttribute = 'trusted.overlay.opaque';
  * `trusted.overlay.opaque`. Folders that the layer leaves out are written in (root, 0755), so the result depends on
  * nothing but the layer; give sqfstar `-root-mode 0755 -root-time 0 -mkfs-time 0` besides, for it takes the root
  * from its options alone. Nothing that a kernel would take for more than a file passes: paths are relative and
- * plain, hard links lead to earlier files of the layer, there are no devices, and of extended attributes only file
+ * plain, hard links lead to earlier files of the layer, devices are left out, and of extended attributes only file
  * capabilities and `user.*` stay.
  *
  * Memory grows with the entries' paths, not with their content.
@@ -82,6 +82,7 @@ async function* translate(layer: AsyncIterable<Uint8Array>, limits: LayerLimits)
     const next = name.startsWith(whiteout)
       ? removal(entry, parent, name.slice(whiteout.length))
       : kept(entry, path, seen);
+    if (next === undefined) continue;
     const before = seen.get(keyOf(next));
     if (before !== undefined) {
       if (isSameFolder(before, next)) continue;
@@ -157,7 +158,7 @@ function removal(entry: TarEntry, parent: string, name: string): TarEntry {
   return { ...entry, path, type: 'character-device', mode: 0, uid: 0, gid: 0, size: 0, attributes: {} };
 }
 
-function kept(entry: TarEntry, path: string, seen: ReadonlyMap<string, Known>): TarEntry {
+function kept(entry: TarEntry, path: string, seen: ReadonlyMap<string, Known>): TarEntry | undefined {
   switch (entry.type) {
     case 'directory':
       return folder(entry, path);
@@ -176,7 +177,7 @@ function kept(entry: TarEntry, path: string, seen: ReadonlyMap<string, Known>): 
       return { ...entry, path, attributes: harmless(entry.attributes) };
     case 'character-device':
     case 'block-device':
-      throw refused(entry.path, 'is a device');
+      return undefined; // a guest's devices come from its kernel, and its file systems are mounted without any
     default:
       return entry.type satisfies never;
   }

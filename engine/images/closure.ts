@@ -1,13 +1,14 @@
 import { digestOf } from '../digest.ts';
 import { EngineError } from '../errors.ts';
 import type { Descriptor } from '../model/blob.ts';
-import type { Blueprint, BlueprintAppliance } from '../model/blueprint.ts';
-import type { Closure, NeededImage, NeededParts } from '../model/closure.ts';
+import type { Blueprint } from '../model/blueprint.ts';
+import type { Closure, NeededParts } from '../model/closure.ts';
+import { type ImageDefaults, servicesWith } from '../model/image-defaults.ts';
 import { buildContent, findContent } from './build-content.ts';
-import { type BuiltImage, buildImages, findImage, type ImageRequest } from './build-image.ts';
 import type { BuildContext } from './context.ts';
 import { buildKit, findKit } from './kit.ts';
 import { layerMediaType } from './layer-blob.ts';
+import { findNeeded, keyOf, type MadeImage, makeImages } from './make-images.ts';
 
 /** A compiled application, with what its digests name. */
 export type ClosureRequest = NeededParts & {
@@ -19,32 +20,19 @@ export type ClosureRequest = NeededParts & {
 /**
  * Makes everything that a blueprint runs, or finds it made already: the kit, images, contents; templates become blobs.
  *
- * @throws EngineError of `buildKit`, `buildImages`, `buildContent`
+ * @throws EngineError of `buildKit`, `makeImages`, `buildContent`
  */
 export async function makeClosure(request: ClosureRequest, context: BuildContext): Promise<Closure> {
   for (const { text } of request.templates.values()) await context.blobs.write(text);
   const kit = await buildKit({ sources: request.kitSources, ...context });
-  const built = await buildNeeded(request.images, context);
+  const made = await makeImages(request.images, context);
+  checkRunnable(request.blueprint, made, context);
   const contents = new Map<string, readonly Descriptor[]>();
   for (const content of request.contents) {
     const name = `${content.appliance}/${content.name}`;
     append(contents, content.appliance, await buildContent({ ...content, name }, context));
   }
-  return { kit: kit.digest, images: layersByPath(request.blueprint, built), contents };
-}
-
-/** Builds images of Debian packages where they are not stored yet. @returns one entry per image, by `NAME@VERSION` */
-export async function buildNeeded(
-  images: readonly NeededImage[],
-  context: BuildContext,
-): Promise<ReadonlyMap<string, BuiltImage>> {
-  const built = await buildImages(images.map(requestOf), context);
-  return new Map(
-    images.flatMap((image, index) => {
-      const result = built[index];
-      return result === undefined ? [] : [[keyOf(image), result] as const];
-    }),
-  );
+  return { kit: kit.digest, ...imagesByPath(request.blueprint, made), contents };
 }
 
 /**
@@ -62,9 +50,9 @@ export async function findClosure(
     return { mediaType: layerMediaType, digest: digestOf(what), size: 0 };
   };
   const kit = (await findKit(request.kitSources, context))?.digest ?? standIn('kit').digest;
-  const found = new Map<string, { readonly layers: readonly Descriptor[] }>();
+  const found = new Map<string, Pick<MadeImage, 'layers' | 'defaults'>>();
   for (const image of request.images) {
-    const stored = await findImage(requestOf(image), context);
+    const stored = await findNeeded(image, context);
     found.set(keyOf(image), stored ?? { layers: [standIn(`image ${keyOf(image)}`)] });
   }
   const contents = new Map<string, readonly Descriptor[]>();
@@ -72,33 +60,46 @@ export async function findClosure(
     const stored = await findContent(content, context);
     append(contents, content.appliance, stored ?? standIn(`content ${content.appliance}/${content.name}`));
   }
-  return { closure: { kit, images: layersByPath(request.blueprint, found), contents }, missing };
-}
-
-function keyOf({ name, version }: { readonly name: string; readonly version: string }): string {
-  return `${name}@${version}`;
+  return { closure: { kit, ...imagesByPath(request.blueprint, found), contents }, missing };
 }
 
 function append(lists: Map<string, readonly Descriptor[]>, path: string, layer: Descriptor): void {
   lists.set(path, [...(lists.get(path) ?? []), layer]);
 }
 
-function layersByPath(
+function imagesByPath(
   { appliances }: Blueprint,
-  images: ReadonlyMap<string, { readonly layers: readonly Descriptor[] }>,
-): ReadonlyMap<string, readonly Descriptor[]> {
-  const layersOf = ({ uses }: BlueprintAppliance) => images.get(keyOf(uses))?.layers;
-  return new Map(
-    appliances.flatMap((appliance) => {
-      const layers = layersOf(appliance);
-      return layers === undefined ? [] : [[appliance.path, layers] as const];
-    }),
-  );
+  images: ReadonlyMap<string, Pick<MadeImage, 'layers' | 'defaults'>>,
+): Pick<Closure, 'images' | 'defaults'> {
+  const layers = new Map<string, readonly Descriptor[]>();
+  const defaults = new Map<string, ImageDefaults>();
+  for (const { path, uses } of appliances) {
+    const image = images.get(keyOf(uses));
+    if (image !== undefined) layers.set(path, image.layers);
+    if (image?.defaults !== undefined) defaults.set(path, image.defaults);
+  }
+  return { images: layers, ...(defaults.size > 0 && { defaults }) };
 }
 
-function requestOf({ name, version, image, setup }: NeededImage): ImageRequest {
-  if (image.kind === 'packages') return { name, version, image, ...(setup !== undefined && { setup }) };
-  throw new EngineError('IMAGE_MISSING', `the image of ${name}@${version} is not made of Debian packages`, {
-    hint: 'This version of Sheaf builds and runs images made of `packages` only.',
-  });
+/** Looks at what images of others say of running them: a program there must be, and data that will be lost is told. */
+function checkRunnable(
+  { appliances }: Blueprint,
+  images: ReadonlyMap<string, MadeImage>,
+  { report }: Pick<BuildContext, 'report'>,
+): void {
+  for (const { path, uses, services, volumes } of appliances) {
+    const defaults = images.get(keyOf(uses))?.defaults;
+    if (defaults === undefined) continue;
+    if (servicesWith(services, defaults).length === 0)
+      throw new EngineError('IMAGE_FAILED', `the image of ${keyOf(uses)} names no program to run`, {
+        hint: 'Name one under services of the appliance.',
+      });
+    const lost = defaults.volumes.filter((folder) => !volumes.some(({ mount }) => mount === folder));
+    if (lost.length > 0)
+      report({
+        type: 'warning',
+        code: 'NOTE',
+        message: `${path}: its image keeps data in ${lost.join(', ')}, which no volume of ${keyOf(uses)} holds: it is lost at each start`,
+      });
+  }
 }

@@ -1,5 +1,6 @@
 import type { Blobs, Refs } from '../model/blob.ts';
 import type { Report } from '../model/event.ts';
+import type { ImageFetcher } from '../model/image-fetcher.ts';
 
 /** What building an image takes besides its description. */
 export type BuildContext = {
@@ -9,6 +10,8 @@ export type BuildContext = {
   readonly scratch: string;
   /** Folder for what only saves time: package lists and downloaded packages. */
   readonly cache: string;
+  /** Absent where no registry can be asked. */
+  readonly images?: ImageFetcher;
   readonly signal: AbortSignal;
   readonly report: Report;
 };

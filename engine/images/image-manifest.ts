@@ -1,5 +1,6 @@
 import { canonicalJson } from '../digest.ts';
 import type { Blobs, Descriptor } from '../model/blob.ts';
+import { diskMediaType } from '../model/disk-image.ts';
 import type { StoredLayer } from './layer-blob.ts';
 import type { InstalledPackage } from './packages.ts';
 import { imageTime } from './tree.ts';
@@ -8,6 +9,16 @@ import { imageTime } from './tree.ts';
 export const manifestMediaType = 'application/vnd.oci.image.manifest.v1+json';
 /** The media type of an OCI image's configuration. */
 export const configMediaType = 'application/vnd.oci.image.config.v1+json';
+/** The media types of lists of manifests, one for each platform: OCI's and Docker's. */
+export const indexMediaTypes: readonly string[] = [
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+];
+/** The media types of configurations that are read: OCI's and Docker's, which are alike. */
+export const configMediaTypes: readonly string[] = [
+  configMediaType,
+  'application/vnd.docker.container.image.v1+json',
+];
 /** The label that holds the installed packages, as canonical JSON of {@link InstalledPackage}s. */
 export const packagesLabel = 'sheaf.packages';
 
@@ -51,7 +62,17 @@ export async function storeImage(parts: ImageParts, blobs: Blobs): Promise<Descr
   });
 }
 
-async function storeJson(blobs: Blobs, mediaType: string, value: unknown): Promise<Descriptor> {
+/** Tells whether a layer is one that can be run: a tar, packed or not, of OCI or Docker, or a whole disk. */
+export function isLayerType(mediaType: string): boolean {
+  return (
+    mediaType === diskMediaType ||
+    /^application\/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+gzip|\+zstd)?$/.test(mediaType) ||
+    /^application\/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?$/.test(mediaType)
+  );
+}
+
+/** Stores a value as canonical JSON. @returns its descriptor */
+export async function storeJson(blobs: Blobs, mediaType: string, value: unknown): Promise<Descriptor> {
   const text = canonicalJson(value);
   return { mediaType, digest: await blobs.write(text), size: Buffer.byteLength(text) };
 }

@@ -2,12 +2,15 @@ import type { Digest } from '../digest.ts';
 import type { Descriptor } from './blob.ts';
 import type { ImageSource } from './blueprint.ts';
 import type { ContentEntry } from './content-listing.ts';
+import type { ImageDefaults } from './image-defaults.ts';
 
 /** Everything that is run, by digest: what was built for a blueprint. */
 export type Closure = {
   readonly kit: Digest;
   /** The image's layers by appliance path, lowest first. */
   readonly images: ReadonlyMap<string, readonly Descriptor[]>;
+  /** By appliance path, what images that were not made by Sheaf say of running them. */
+  readonly defaults?: ReadonlyMap<string, ImageDefaults>;
   /** The contents' layers by appliance path, in the blueprint's order; absent where there are none. */
   readonly contents: ReadonlyMap<string, readonly Descriptor[]>;
 };

@@ -1,4 +1,5 @@
 import type { BlueprintAppliance, InstanceName } from '../model/blueprint.ts';
+import { servicesWith } from '../model/image-defaults.ts';
 import type { Desired, InstanceState, PolicyRule, RenderScope } from '../model/step.ts';
 import { externalName } from './allocate.ts';
 import {
@@ -121,7 +122,7 @@ function instanceState(view: DeploymentView, instance: InstanceName, gateway: st
     files: appliance.files,
     scope,
     waits: waitsOf(view, appliance, scope),
-    services: appliance.services,
+    services: servicesWith(appliance.services, view.request.closure.defaults?.get(appliance.path)),
     hooks: appliance.hooks,
     ...(appliance.health && { health: appliance.health }),
   };

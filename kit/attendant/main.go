@@ -1,4 +1,5 @@
-// Command attendant stands beside virtual machines on the host: it starts them, keeps their consoles and holds their endpoints.
+// Command attendant stands beside virtual machines on the host: it starts them, keeps their consoles, holds their endpoints and
+// probes them.
 package main
 
 import (
@@ -24,6 +25,8 @@ func main() {
 		os.Exit(runInside())
 	case "endpoint":
 		os.Exit(runEndpoint(arguments))
+	case "probe":
+		os.Exit(runProbe(arguments))
 	default:
 		usage()
 	}
@@ -31,7 +34,8 @@ func main() {
 
 func usage() {
 	fmt.Fprintln(os.Stderr, "usage: attendant machine --console FOLDER --size BYTES --keep N --uid USER <DESCRIPTION\n"+
-		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… --gateway IP --enter WORD…")
+		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… --gateway IP --enter WORD…\n"+
+		"       attendant probe --address IP:PORT --path /PAGE --timeout DURATION")
 	os.Exit(exitUsage)
 }
 

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { chmod, copyFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Transform } from 'node:stream';
+import { PassThrough, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { missingTool, toolPath } from '../../command.ts';
 import type { Digest } from '../../digest.ts';
 import { orDiskFull } from '../../disk-full.ts';
@@ -118,14 +118,11 @@ async function packLayer(
     child.on('error', () => resolve(null));
     child.on('close', resolve);
   });
-  const isGzip = /[+.](gzip|gz)$/.test(layer.mediaType);
-  const gunzip = isGzip
-    ? createGunzip()
-    : new Transform({ transform: (chunk, _, done) => done(null, chunk) });
+  const unpack = unpackerOf(layer.mediaType);
   let broken: unknown;
   try {
-    const unpacked = pipeline(context.blobs.open(layer.digest), gunzip, { signal });
-    await Promise.all([unpacked, pipeline(layerForOverlay(gunzip), child.stdin, { signal })]);
+    const unpacked = pipeline(context.blobs.open(layer.digest), unpack, { signal });
+    await Promise.all([unpacked, pipeline(layerForOverlay(unpack), child.stdin, { signal })]);
   } catch (error) {
     broken = error;
     child.kill('SIGKILL');
@@ -133,6 +130,13 @@ async function packLayer(
   const code = await ended;
   if (code === 0 && broken === undefined) return;
   throw failedDisk(layer, code, said, broken, signal);
+}
+
+/** Gives a stream that undoes a layer's compression. */
+function unpackerOf(mediaType: string): Transform {
+  if (/[+.]gzip$/.test(mediaType)) return createGunzip();
+  if (/[+.]zstd$/.test(mediaType)) return createZstdDecompress();
+  return new PassThrough();
 }
 
 function failedDisk(

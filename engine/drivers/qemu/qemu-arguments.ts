@@ -77,7 +77,7 @@ export function qemuArguments(machine: Machine): readonly string[] {
     ...device({ driver: 'virtio-serial-pci', id: 'ports', max_ports: 8 }),
     ...port('control', 'org.sheaf.control', sockets.control),
     ...sockets.exec.flatMap((path, index) => port(`exec${index + 1}`, `org.sheaf.exec.${index + 1}`, path)),
-    ...machine.disks.flatMap(disk),
+    ...machine.disks.flatMap((each, index) => disk(each, slotOf(index))),
     ...(network === undefined
       ? []
       : [
@@ -94,7 +94,7 @@ function port(id: string, name: string, path: string): readonly string[] {
   ];
 }
 
-function disk({ serial, file, format, isReadOnly }: Disk): readonly string[] {
+function disk({ serial, file, format, isReadOnly }: Disk, slot: Slot): readonly string[] {
   const node = {
     driver: format,
     'node-name': serial,
@@ -105,8 +105,16 @@ function disk({ serial, file, format, isReadOnly }: Disk): readonly string[] {
   };
   return [
     ...['-blockdev', JSON.stringify(node)],
-    ...device({ driver: 'virtio-blk-pci', drive: serial, serial }),
+    ...device({ driver: 'virtio-blk-pci', drive: serial, serial, ...slot }),
   ];
+}
+
+type Slot = { readonly addr: string; readonly multifunction: 'on' };
+
+/** Puts eight disks into each slot of the board, which has thirty: an image may have a hundred layers. */
+function slotOf(index: number): Slot {
+  const firstSlot = 0x0a; // those below are for the other devices
+  return { addr: `${(firstSlot + Math.floor(index / 8)).toString(16)}.${index % 8}`, multifunction: 'on' };
 }
 
 function device(properties: Readonly<Record<string, string | number>>): readonly string[] {

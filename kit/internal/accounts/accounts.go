@@ -59,7 +59,7 @@ func findUser(user, passwd string) (Account, error) {
 		return *found, nil
 	}
 	if id, ok := number(user); ok {
-		return Account{Name: user, ID: id, Group: id, Home: "/"}, nil
+		return Account{Name: user, ID: id, Home: "/"}, nil // the group is root's, as container engines have it
 	}
 	return Account{}, fmt.Errorf("the image has no user %s", user)
 }

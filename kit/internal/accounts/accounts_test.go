@@ -19,7 +19,7 @@ func TestFind(t *testing.T) {
 		"33":      {"web", 33, 34, []uint32{34, 4, 26}, "/var/www"},
 		"web:adm": {"web", 33, 4, []uint32{4, 4, 26}, "/var/www"},
 		"root:34": {"root", 0, 34, []uint32{34}, "/root"},
-		"1234":    {"1234", 1234, 1234, []uint32{1234}, "/"},
+		"1234":    {"1234", 1234, 0, []uint32{0}, "/"},
 	} {
 		got, err := find(owner, passwd, group)
 		if err != nil || !reflect.DeepEqual(got, want) {

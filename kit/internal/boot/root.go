@@ -43,12 +43,28 @@ func enterRoot(disks Disks) error {
 	if err := mountAll(late); err != nil {
 		return err
 	}
+	if err := linkOutputs(); err != nil {
+		return err
+	}
 	bind := place{"/proc/self/fd/" + strconv.Itoa(int(kit.Fd())), "/run/sheaf", "", syscall.MS_BIND, "", false}
 	if err := bind.mount(); err != nil {
 		return err
 	}
 	if modules := disks["modules"]; modules != "" {
 		return place{modules, "/lib/modules", "squashfs", syscall.MS_RDONLY | safe, "", false}.mount()
+	}
+	return nil
+}
+
+// linkOutputs gives programs the names under which they look for what they have opened; images log to /dev/stdout.
+func linkOutputs() error {
+	for name, target := range map[string]string{
+		"/dev/fd": "/proc/self/fd", "/dev/stdin": "/proc/self/fd/0",
+		"/dev/stdout": "/proc/self/fd/1", "/dev/stderr": "/proc/self/fd/2",
+	} {
+		if err := os.Symlink(target, name); err != nil && !os.IsExist(err) {
+			return err
+		}
 	}
 	return nil
 }

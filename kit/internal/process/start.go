@@ -63,7 +63,17 @@ func (t *Table) Start(c Command) (*Process, error) {
 		Files: []uintptr{fdOf(c.Stdin, null), fdOf(c.Stdout, null), fdOf(c.Stderr, null)},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}
+	if c.Directory != "" {
+		// images name working folders that they do not hold; that it cannot be made, the start itself will tell
+		_ = os.MkdirAll(c.Directory, 0o755)
+	}
 	if account.ID != 0 || account.Group != 0 {
+		// a program may open /dev/stdout anew, which is asked for its owner
+		for _, output := range []*os.File{c.Stdout, c.Stderr} {
+			if output != nil {
+				_ = output.Chown(int(account.ID), int(account.Group))
+			}
+		}
 		attributes.Sys.Credential = &syscall.Credential{Uid: account.ID, Gid: account.Group, Groups: account.Groups}
 	}
 

@@ -1,0 +1,73 @@
+import { type Digest, isDigest } from '../digest.ts';
+import type { ImageDefaults } from '../model/image-defaults.ts';
+import { packagesLabel } from './image-manifest.ts';
+import { isObject, type JsonObject, listOf, objectOf, unreadable } from './json-blob.ts';
+import type { InstalledPackage } from './packages.ts';
+
+/** What counts of an image's configuration. */
+export type ImageConfig = {
+  /** Of the tars that the layers hold, lowest first. */
+  readonly diffIds: readonly Digest[];
+  /** Empty for an image that was not made here. */
+  readonly packages: readonly InstalledPackage[];
+  readonly defaults: ImageDefaults;
+};
+
+/**
+ * Reads an image's configuration, of OCI's form or Docker's; they are alike.
+ *
+ * @param digest - of the text, for messages
+ * @throws EngineError BLOB_CORRUPT
+ * @source OCI image specification 1.1, config.md
+ */
+export function readImageConfig(value: JsonObject, digest: Digest): ImageConfig {
+  const diffIds = listOf(objectOf(value['rootfs'], digest)['diff_ids'], digest);
+  if (!diffIds.every((id): id is Digest => typeof id === 'string' && isDigest(id)))
+    throw unreadable(digest, 'does not name the tars of its layers');
+  const settings = isObject(value['config']) ? value['config'] : {};
+  return { diffIds, packages: packagesOf(settings, digest), defaults: defaultsOf(settings, digest) };
+}
+
+function packagesOf(settings: JsonObject, digest: Digest): readonly InstalledPackage[] {
+  const labels = isObject(settings['Labels']) ? settings['Labels'] : {};
+  const label = labels[packagesLabel];
+  if (typeof label !== 'string') return [];
+  try {
+    return listOf(JSON.parse(label), digest).map((item) => {
+      const { name, version, architecture } = objectOf(item, digest);
+      return { name: String(name), version: String(version), architecture: String(architecture) };
+    });
+  } catch (cause) {
+    throw unreadable(digest, 'has a broken list of packages', cause);
+  }
+}
+
+function defaultsOf(settings: JsonObject, digest: Digest): ImageDefaults {
+  const user = textOf(settings['User'], digest);
+  const directory = textOf(settings['WorkingDir'], digest);
+  const stopSignal = /^SIG([A-Z]+[12]?)$/.exec(textOf(settings['StopSignal'], digest))?.[1] ?? 'TERM';
+  return {
+    command: [...textsOf(settings['Entrypoint'], digest), ...textsOf(settings['Cmd'], digest)],
+    environment: Object.fromEntries(
+      textsOf(settings['Env'], digest).map((entry) => {
+        const at = entry.indexOf('=');
+        return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
+      }),
+    ),
+    ...(user !== '' && { user }),
+    ...(directory !== '' && { directory }),
+    stopSignal,
+    volumes: isObject(settings['Volumes']) ? Object.keys(settings['Volumes']).sort() : [],
+  };
+}
+
+function textOf(value: unknown, digest: Digest): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'string' && !value.includes('\0')) return value;
+  throw unreadable(digest, 'has settings that are no text');
+}
+
+function textsOf(value: unknown, digest: Digest): readonly string[] {
+  if (value === undefined || value === null) return [];
+  return listOf(value, digest).map((item) => textOf(item, digest));
+}

@@ -1,0 +1,84 @@
+import type { Descriptor } from '../model/blob.ts';
+import type { NeededImage } from '../model/closure.ts';
+import type { ImageDefaults } from '../model/image-defaults.ts';
+import { buildImages, findImage, type ImageRequest } from './build-image.ts';
+import type { BuildContext } from './context.ts';
+import { findImported, type ImportRequest, importImage } from './import-image.ts';
+import type { LoadedImage } from './load-image.ts';
+
+/** An image that is stored whole. */
+export type MadeImage = {
+  readonly manifest: Descriptor;
+  /** Lowest first. */
+  readonly layers: readonly Descriptor[];
+  readonly wasCached: boolean;
+  /** Of an image that was not made here: what it says of running it. */
+  readonly defaults?: ImageDefaults;
+};
+
+/**
+ * Makes images where they are not stored yet: builds those of Debian packages, fetches those of others.
+ *
+ * @returns one entry per image, by `NAME@VERSION`
+ */
+export async function makeImages(
+  images: readonly NeededImage[],
+  context: BuildContext,
+): Promise<ReadonlyMap<string, MadeImage>> {
+  const made = new Map<string, MadeImage>();
+  // what is fetched may be refused at once; what is built takes minutes
+  for (const image of images) {
+    if (image.image.kind !== 'oci') continue;
+    const found = await findNeeded(image, context);
+    const key = keyOf(image);
+    if (found !== undefined)
+      context.report({ type: 'build', subject: key, state: 'cached', message: found.manifest.digest });
+    made.set(key, found ?? madeOf(await importImage(importOf(image, image.image.ref), context), false));
+  }
+  const own = images.flatMap((image) => packageRequest(image));
+  const built = await buildImages(own, context);
+  for (const [index, request] of own.entries()) {
+    const result = built[index];
+    if (result !== undefined) made.set(keyOf(request), result);
+  }
+  return made;
+}
+
+/** Gives an image when it is stored whole; makes nothing. */
+export async function findNeeded(
+  image: NeededImage,
+  context: Pick<BuildContext, 'blobs' | 'refs'>,
+): Promise<MadeImage | undefined> {
+  switch (image.image.kind) {
+    case 'packages': {
+      const [request] = packageRequest(image);
+      const found = request && (await findImage(request, context));
+      return found && { manifest: found.manifest, layers: found.layers, wasCached: true };
+    }
+    case 'oci': {
+      const found = await findImported(importOf(image, image.image.ref), context);
+      return found && madeOf(found, true);
+    }
+    case 'disk':
+      return undefined;
+    default:
+      return image.image satisfies never;
+  }
+}
+
+/** Names an image in a closure: `NAME@VERSION` of its appliance. */
+export function keyOf({ name, version }: { readonly name: string; readonly version: string }): string {
+  return `${name}@${version}`;
+}
+
+function madeOf({ manifest, layers, defaults }: LoadedImage, wasCached: boolean): MadeImage {
+  return { manifest, layers, wasCached, defaults };
+}
+
+function importOf(image: NeededImage, ref: string): ImportRequest {
+  return { subject: keyOf(image), ref, folder: image.folder };
+}
+
+function packageRequest({ name, version, image, setup }: NeededImage): readonly ImageRequest[] {
+  return image.kind === 'packages' ? [{ name, version, image, ...(setup !== undefined && { setup }) }] : [];
+}
