@@ -109,15 +109,15 @@ function disk({ serial, file, format, isReadOnly }: Disk, slot: Slot): readonly 
   ];
 }
 
-type Slot = { readonly addr: string; readonly multifunction: 'on' };
+type Slot = { readonly addr: string; readonly multifunction: true };
 
 /** Puts eight disks into each slot of the board, which has thirty: an image may have a hundred layers. */
 function slotOf(index: number): Slot {
   const firstSlot = 0x0a; // those below are for the other devices
-  return { addr: `${(firstSlot + Math.floor(index / 8)).toString(16)}.${index % 8}`, multifunction: 'on' };
+  return { addr: `${(firstSlot + Math.floor(index / 8)).toString(16)}.${index % 8}`, multifunction: true };
 }
 
-function device(properties: Readonly<Record<string, string | number>>): readonly string[] {
+function device(properties: Readonly<Record<string, string | number | boolean>>): readonly string[] {
   return ['-device', JSON.stringify(properties)];
 }
 

@@ -69,9 +69,9 @@ const expected = `-name guest=sheaf-k3v9-web.1,debug-threads=on
 -chardev socket,id=exec1,server=on,wait=off,path=/run/exec.1.sock
 -device {"driver":"virtserialport","bus":"ports.0","chardev":"exec1","name":"org.sheaf.exec.1"}
 -blockdev {"driver":"raw","node-name":"layer0","read-only":true,"file":{"driver":"file","filename":"/disks/a,b.squashfs"}}
--device {"driver":"virtio-blk-pci","drive":"layer0","serial":"layer0","addr":"a.0","multifunction":"on"}
+-device {"driver":"virtio-blk-pci","drive":"layer0","serial":"layer0","addr":"a.0","multifunction":true}
 -blockdev {"driver":"qcow2","node-name":"vol-data","read-only":false,"backing":null,"discard":"unmap","detect-zeroes":"unmap","file":{"driver":"file","filename":"/volumes/data.qcow2","discard":"unmap"}}
--device {"driver":"virtio-blk-pci","drive":"vol-data","serial":"vol-data","addr":"a.1","multifunction":"on"}
+-device {"driver":"virtio-blk-pci","drive":"vol-data","serial":"vol-data","addr":"a.1","multifunction":true}
 -netdev tap,id=net0,fd=3,vhost=off
 -device {"driver":"virtio-net-pci","netdev":"net0","mac":"02:00:00:00:00:01","romfile":""}
 `;
