@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EngineError } from '../engine/errors.ts';
+import { addAdopt } from './commands/adopt.ts';
 import { addBuild } from './commands/build.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -39,6 +40,7 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addDown,
   addPool,
   addDoctor,
+  addAdopt,
   addCompletion,
 ];
 

@@ -29,16 +29,18 @@ import { currentProcess, isAlive } from './process-identity.ts';
 import { listNames } from './read/find-appliance.ts';
 import { lockFile } from './read/read-lock.ts';
 import { openRenderer, type Renderer } from './render/renderer.ts';
+import { type AdoptAnswer, adopt } from './run/adopt.ts';
 import { type Arrival, bringAll } from './run/bring-all.ts';
 import { bringBack } from './run/bring-back.ts';
 import { type RunContext, usualLimits } from './run/context.ts';
 import type { UpRequest } from './run/decide-up.ts';
 import { diagnose } from './run/diagnose.ts';
 import { type DownAnswer, down } from './run/down.ts';
+import { identityOf } from './run/identity.ts';
 import { type LogChunk, readLogs } from './run/read-logs.ts';
 import { renderFromBlobs } from './run/render-files.ts';
 import { rollBack } from './run/roll-back.ts';
-import { deploymentMissing, identityOf, status, summarize } from './run/status.ts';
+import { deploymentMissing, status, summarize } from './run/status.ts';
 import { planUp, up } from './run/up.ts';
 import { writeWhole } from './whole-file.ts';
 
@@ -249,6 +251,11 @@ export class Engine {
     const { home, pools } = this.#options;
     const openStore = async () => (await this.#open()).store;
     return await diagnose({ home, pools, signal, openStore, openDriver: (pool) => this.#driver(pool) });
+  }
+
+  /** Makes the records again of deployments that exist in a pool and are not recorded. @throws EngineError DEPLOYMENTS_FAILED */
+  async adopt(name: string, options: CallOptions): Promise<AdoptAnswer> {
+    return await adopt(await this.#runContext(this.#pool(name), options));
   }
 
   /** Lets go of everything that is open; deployments run on. Another engine of this process must not have the same home. */

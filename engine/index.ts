@@ -8,5 +8,6 @@ export type { Capabilities, Pool, Server } from './model/pool.ts';
 export type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
 export type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
 export type { Problem } from './problems.ts';
+export type { AdoptAnswer } from './run/adopt.ts';
 export type { DownAnswer } from './run/down.ts';
 export type { LogChunk } from './run/read-logs.ts';

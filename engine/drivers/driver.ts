@@ -5,6 +5,7 @@ import type { GuestFile } from '../model/guest-file.ts';
 import type { Observation } from '../model/observation.ts';
 import type { Capabilities, Server } from '../model/pool.ts';
 import type { Step } from '../model/step.ts';
+import type { Recorded } from '../model/store.ts';
 
 export type { GuestFile } from '../model/guest-file.ts';
 
@@ -15,6 +16,14 @@ export type DeploymentIdentity = {
   readonly name: string;
   readonly owner: string;
   readonly blueprint: Digest;
+};
+
+/** A deployment as it is found at a provider, by what its objects carry. */
+export type FoundDeployment = {
+  readonly id: string;
+  /** What {@link Driver.leaveNote} left last; undefined when that is gone. */
+  readonly note: string | undefined;
+  readonly objects: readonly Recorded[];
 };
 
 /** What a step needs besides its own data: things that must not be stored with it. */
@@ -61,6 +70,20 @@ export interface Driver {
    * the step's `deletesData` is true.
    */
   perform(step: Step, context: StepContext): Promise<void>;
+  /**
+   * Leaves a text of the engine's with a deployment's objects, in the place of the last one; null takes it away.
+   *
+   * It may hold sealed secrets, so it lies where the deployment's own secrets may lie. {@link find} gives it back.
+   */
+  leaveNote(deployment: DeploymentIdentity, text: string | null): Promise<void>;
+  /** Lists every deployment of which anything exists, by id, whether the engine knows of it or not. */
+  find(signal: AbortSignal): Promise<readonly FoundDeployment[]>;
+  /**
+   * Takes a found deployment back under care: from then on steps and observations work on it as if it had never been lost.
+   *
+   * @returns what is lost for good or in danger, each as a sentence for people
+   */
+  adopt(deployment: DeploymentIdentity, signal: AbortSignal): Promise<readonly string[]>;
   /** Runs a command in a running instance. @returns the guest's exit code, 0 to 255 */
   exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number>;
   /** Streams an instance's log as raw bytes, oldest first; with `follow` until the signal or the instance ends. */

@@ -139,6 +139,16 @@ export type ObjectStates = {
 /** The name of a kind of object. */
 export type ObjectKind = keyof ObjectStates;
 
+/** Every {@link ObjectKind}, in the order in which they are made. */
+export const objectKinds = [
+  'network',
+  'policy',
+  'image',
+  'volume',
+  'instance',
+  'endpoint',
+] as const satisfies readonly ObjectKind[];
+
 /** An object as it shall be: `network`/`network`, `policy`/`wires`, `image`/`php@1.0.0`, `volume`/`db.1/data`, `instance`/`web.1`, `endpoint`/`edge.web`. */
 export type Desired = {
   readonly [K in ObjectKind]: { readonly kind: K; readonly key: string; readonly state: ObjectStates[K] };

@@ -183,6 +183,16 @@ export type Outcome =
   /** Nothing was started: as if it had never begun. */
   | { readonly state: 'abandoned' };
 
+/** A deployment that exists and was not recorded. */
+export type Adoption = {
+  readonly deployment: DeploymentRecord;
+  readonly secrets: readonly SealedSecret[];
+  readonly inventory: readonly Recorded[];
+  /** Id under which the event is written. */
+  readonly operation: string;
+  readonly at: number;
+};
+
 /** Who holds the lease of a deployment. */
 export type LeaseHolder = { readonly epoch: number; readonly holder: ProcessIdentity | null };
 
@@ -220,5 +230,7 @@ export interface Store {
   writeEvents(lease: Lease, events: readonly Omit<LoggedEvent, 'deployment'>[]): Promise<void>;
   /** Ends an operation and gives the lease back. */
   end(lease: Lease, operation: string, outcome: Outcome, at: number): Promise<void>;
+  /** Records a deployment that was found. @throws EngineError DEPLOYMENT_EXISTS when its name belongs to another one */
+  adopt(adoption: Adoption): Promise<void>;
   close(): void;
 }

@@ -3,10 +3,10 @@ import type { Begun } from '../model/store.ts';
 import { diff } from '../plan/diff.ts';
 import type { RunContext } from './context.ts';
 import { execute } from './execute.ts';
+import { identityOf } from './identity.ts';
 import { warnOfLostVolumes } from './lost-volumes.ts';
 import type { Carry } from './operation.ts';
 import { settle } from './settle.ts';
-import { identityOf } from './status.ts';
 
 /**
  * Brings what exists of a deployment to what is wanted, and waits until every instance is healthy.

@@ -6,8 +6,9 @@ import { exists } from '../plan/change.ts';
 import { diff } from '../plan/diff.ts';
 import type { RunContext } from './context.ts';
 import { execute } from './execute.ts';
+import { identityOf } from './identity.ts';
 import { runOperation } from './operation.ts';
-import { deploymentMissing, identityOf } from './status.ts';
+import { deploymentMissing } from './status.ts';
 
 /** What `down` removed and left. */
 export type DownAnswer = {

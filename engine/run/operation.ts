@@ -2,7 +2,9 @@ import type { EngineError } from '../errors.ts';
 import type { Plan } from '../model/step.ts';
 import type { BeginRequest, Begun, DeploymentSpec, Outcome } from '../model/store.ts';
 import type { RunContext } from './context.ts';
+import { noteText } from './deployment-note.ts';
 import { asEngineError, interrupted, operationError } from './failure.ts';
+import { identityOf } from './identity.ts';
 
 /** What carries an operation on once it is planned. */
 export type Carry = {
@@ -26,7 +28,7 @@ export async function runOperation<T>(
   request: Pick<BeginRequest, 'owner' | 'name' | 'verb' | 'data' | 'decide'>,
   body: (begun: Begun, carry: Carry) => Promise<Ending<T>>,
 ): Promise<T> {
-  const { store, report, clock, holder, isAlive } = context;
+  const { driver, store, report, clock, holder, isAlive } = context;
   if (context.signal.aborted) throw interrupted(request.name, false);
   const operation = context.newId();
   const begun = await store.begin({ ...request, operation, holder, isAlive, at: clock() });
@@ -35,16 +37,25 @@ export async function runOperation<T>(
   type State = 'started' | 'resumed' | 'rolling-back' | 'done' | 'failed' | 'interrupted';
   const tell = (state: State): void =>
     report({ type: 'operation', operation, deployment: request.name, verb: request.verb, state, steps });
+  const note = async (spec: DeploymentSpec | null): Promise<void> => {
+    const { deployment } = begun;
+    const secrets = await store.secrets(deployment.id);
+    const text = spec && noteText({ deployment: { ...deployment, spec }, secrets });
+    await driver.leaveNote(identityOf(deployment), text);
+  };
   const planned = async (plan: Plan): Promise<void> => {
     await store.writePlan(begun.lease, operation, plan);
     steps = plan.steps.length;
     isPlanned = true;
+    // before the first object is made: whatever exists can be found and told whose it is
+    await note(begun.deployment.spec);
     tell(request.verb === 'rollback' ? 'rolling-back' : begun.resumed.length > 0 ? 'resumed' : 'started');
   };
 
   let ending: Ending<T>;
   try {
     ending = await body(begun, { planned });
+    await note(ending.spec);
     await store.end(begun.lease, operation, { state: 'done', spec: ending.spec }, clock());
   } catch (cause) {
     const isUndoable = isPlanned || begun.resumed.length > 0;

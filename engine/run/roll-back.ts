@@ -4,9 +4,10 @@ import { diff } from '../plan/diff.ts';
 import { stateBefore } from '../plan/state-before.ts';
 import type { RunContext } from './context.ts';
 import { execute } from './execute.ts';
+import { identityOf } from './identity.ts';
 import { warnOfLostVolumes } from './lost-volumes.ts';
 import { runOperation } from './operation.ts';
-import { deploymentMissing, identityOf } from './status.ts';
+import { deploymentMissing } from './status.ts';
 
 /**
  * Undoes an unfinished operation and those that it took over, from whatever point they reached.

@@ -1,4 +1,3 @@
-import type { DeploymentIdentity } from '../drivers/driver.ts';
 import { EngineError } from '../errors.ts';
 import { instancesOf } from '../model/blueprint.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
@@ -8,14 +7,10 @@ import { externalName } from '../plan/allocate.ts';
 import { endpointUrl } from '../plan/endpoint-url.ts';
 import type { RunContext } from './context.ts';
 import { asEngineError } from './failure.ts';
+import { identityOf } from './identity.ts';
 import { isWell } from './settle.ts';
 
 type StatusContext = Pick<RunContext, 'store' | 'driver' | 'pool' | 'isAlive' | 'signal'>;
-
-/** Names a deployment as drivers know it. */
-export function identityOf({ id, name, owner, spec }: DeploymentRecord): DeploymentIdentity {
-  return { id, name, owner, blueprint: spec.digest };
-}
 
 /** Makes the error for a name that nobody has given yet. */
 export function deploymentMissing(name: string): EngineError {

@@ -11,10 +11,11 @@ import { diff } from '../plan/diff.ts';
 import type { RunContext } from './context.ts';
 import { converge } from './converge.ts';
 import { decideUp, type PoolView, type UpRequest } from './decide-up.ts';
+import { identityOf } from './identity.ts';
 import { runOperation } from './operation.ts';
 import { requireIsolation } from './require-isolation.ts';
 import { newestVersions, secretChanges } from './secret-values.ts';
-import { identityOf, status } from './status.ts';
+import { status } from './status.ts';
 
 /** Makes what is to be run, or finds it made already. */
 export type MakeClosure = (signal: AbortSignal) => Promise<Closure>;

@@ -1,6 +1,14 @@
 import type { BeginRequest, Begun, DeploymentRecord, OperationRecord } from '../model/store.ts';
 import type { Database } from './database.ts';
-import { dropSecretsOf, inventoryOf, secretsOf, unfinishedOf, writeEvent } from './journal.ts';
+import {
+  dropSecretsOf,
+  inventoryOf,
+  secretsOf,
+  unfinishedOf,
+  writeDeployment,
+  writeEvent,
+  writeSecret,
+} from './journal.ts';
 import { takeLease } from './lease.ts';
 import { deploymentOf, jsonColumn } from './rows.ts';
 
@@ -52,16 +60,7 @@ export function begin(database: Database, request: BeginRequest): Begun {
   }
   insertOperation(database, operation);
   dropSecretsOf(database, decision.givesUp ?? []);
-  for (const { name, version, sealed } of decision.secrets) {
-    database.run(
-      'INSERT INTO secrets (deployment, name, version, operation, sealed) VALUES (?, ?, ?, ?, ?)',
-      deployment.id,
-      name,
-      version,
-      operation.id,
-      sealed,
-    );
-  }
+  for (const secret of decision.secrets) writeSecret(database, deployment.id, operation.id, secret);
   writeEvent(database, deployment.id, {
     at: request.at,
     operation: operation.id,
@@ -75,21 +74,6 @@ export function begin(database: Database, request: BeginRequest): Begun {
     operation,
     resumed: unfinished,
   };
-}
-
-/** Writes a deployment's row whole. */
-function writeDeployment(database: Database, deployment: DeploymentRecord): void {
-  database.run(
-    `INSERT INTO deployments (id, owner, name, pool, generation, created_at, spec) VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET pool = excluded.pool, generation = excluded.generation, spec = excluded.spec`,
-    deployment.id,
-    deployment.owner,
-    deployment.name,
-    deployment.pool,
-    deployment.generation,
-    deployment.createdAt,
-    jsonColumn(deployment.spec),
-  );
 }
 
 function insertOperation(database: Database, operation: OperationRecord): void {

@@ -1,5 +1,11 @@
 import type { LoggedEvent } from '../model/status.ts';
-import type { JournaledOperation, Recorded, SealedSecret, StepWrite } from '../model/store.ts';
+import type {
+  DeploymentRecord,
+  JournaledOperation,
+  Recorded,
+  SealedSecret,
+  StepWrite,
+} from '../model/store.ts';
 import type { Database } from './database.ts';
 import { jsonColumn, operationOf, recordedOf, secretOf, stepOf, text } from './rows.ts';
 
@@ -63,6 +69,38 @@ export function secretsOf(database: Database, deployment: string): readonly Seal
   return database
     .all('SELECT * FROM secrets WHERE deployment = ? ORDER BY name, version', deployment)
     .map(secretOf);
+}
+
+/** Writes a deployment's row whole. */
+export function writeDeployment(database: Database, deployment: DeploymentRecord): void {
+  database.run(
+    `INSERT INTO deployments (id, owner, name, pool, generation, created_at, spec) VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO UPDATE SET pool = excluded.pool, generation = excluded.generation, spec = excluded.spec`,
+    deployment.id,
+    deployment.owner,
+    deployment.name,
+    deployment.pool,
+    deployment.generation,
+    deployment.createdAt,
+    jsonColumn(deployment.spec),
+  );
+}
+
+/** Writes a new version of a sealed secret. @param operation - that brought it */
+export function writeSecret(
+  database: Database,
+  deployment: string,
+  operation: string,
+  { name, version, sealed }: SealedSecret,
+): void {
+  database.run(
+    'INSERT INTO secrets (deployment, name, version, operation, sealed) VALUES (?, ?, ?, ?, ?)',
+    deployment,
+    name,
+    version,
+    operation,
+    sealed,
+  );
 }
 
 /** Drops the secrets that some operations brought. */

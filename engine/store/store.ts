@@ -2,6 +2,7 @@ import type { Refs } from '../model/blob.ts';
 import type { LoggedEvent } from '../model/status.ts';
 import type { Plan } from '../model/step.ts';
 import type {
+  Adoption,
   BeginRequest,
   Begun,
   DeploymentRecord,
@@ -14,6 +15,7 @@ import type {
   StepWrite,
   Store,
 } from '../model/store.ts';
+import { adopt } from './adopt.ts';
 import { begin } from './begin.ts';
 import { Database } from './database.ts';
 import { endOperation } from './end-operation.ts';
@@ -121,6 +123,10 @@ class SqliteStore implements Store {
 
   async end(lease: Lease, operation: string, outcome: Outcome, at: number): Promise<void> {
     this.#leased(lease, () => endOperation(this.#database, lease.deployment, operation, outcome, at));
+  }
+
+  async adopt(adoption: Adoption): Promise<void> {
+    this.#database.transaction(() => adopt(this.#database, adoption));
   }
 
   close(): void {

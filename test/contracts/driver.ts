@@ -88,6 +88,7 @@ export function contract(test: TestFn, open: () => Promise<ContractSubject>): vo
   test.after.always(async () => {
     if (!subject) return;
     for (const step of removals(objects(subject, 'first'))) await perform(step).catch(() => undefined);
+    await subject.driver.leaveNote(deployment, null);
     await subject.close();
   });
 
@@ -185,6 +186,26 @@ export function contract(test: TestFn, open: () => Promise<ContractSubject>): vo
     t.like(await run(['cat', path]), { stdout: 'second' });
   });
 
+  test.serial(
+    'a deployment is found with what was left with it, and adopting it changes nothing',
+    async (t) => {
+      await subject.driver.leaveNote(deployment, 'first note');
+      await subject.driver.leaveNote(deployment, 'second note');
+      const before = await observe();
+
+      const found = (await subject.driver.find(signal)).find(({ id }) => id === deployment.id);
+      const losses = await subject.driver.adopt(deployment, signal);
+
+      t.is(found?.note, 'second note');
+      t.deepEqual(
+        found?.objects.map(({ kind, key, isSettled }) => `${kind} ${key} ${isSettled}`).sort(),
+        before.map(({ kind, key }) => `${kind} ${key} true`),
+      );
+      t.deepEqual(losses, []);
+      t.deepEqual(await observe(), before);
+    },
+  );
+
   test.serial('removal leaves nothing but the data, until its deletion is asked for', async (t) => {
     const steps = removals(objects(subject, 'second'));
     const [volume] = steps.filter((step) => step.kind === 'volume');
@@ -193,7 +214,10 @@ export function contract(test: TestFn, open: () => Promise<ContractSubject>): vo
     await perform({ ...volume, deletesData: false } as Step);
     const kept = await observe();
     for (const step of steps) await perform(step);
+    await subject.driver.leaveNote(deployment, null);
+    const found = await subject.driver.find(signal);
 
+    t.false(found.some(({ id }) => id === deployment.id));
     t.deepEqual(
       kept.map((one) => `${one.kind} ${one.key}`),
       ['volume box.1/data'],

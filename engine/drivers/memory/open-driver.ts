@@ -3,7 +3,8 @@ import { EngineError } from '../../errors.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Resources, Server } from '../../model/pool.ts';
 import type { Step } from '../../model/step.ts';
-import type { DeploymentIdentity, Driver, ExecRequest, StepContext } from '../driver.ts';
+import type { Recorded } from '../../model/store.ts';
+import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
 import { type Cells, memoryCells } from './cells.ts';
 import { runCommandLine } from './exec.ts';
 import { observationOf } from './observe.ts';
@@ -95,6 +96,29 @@ class MemoryDriver implements Driver {
       await this.#world.put(made);
     }
     await this.#moment(`after ${act}`, signal);
+  }
+
+  async leaveNote(deployment: DeploymentIdentity, text: string | null): Promise<void> {
+    await this.#world.leaveNote(deployment.id, text);
+  }
+
+  async find(signal: AbortSignal): Promise<readonly FoundDeployment[]> {
+    await this.#moment('before find', signal);
+    const notes = await this.#world.notes();
+    const things = Map.groupBy(await this.#world.things(), (thing) => thing.deployment);
+    return [...new Set([...notes.keys(), ...things.keys()])].toSorted().map((id) => ({
+      id,
+      note: notes.get(id),
+      objects: (things.get(id) ?? []).map(
+        // a thing's state is of the thing's kind
+        ({ kind, key, state, generation, fingerprint }) =>
+          ({ kind, key, state, generation, isSettled: fingerprint !== null }) as Recorded,
+      ),
+    }));
+  }
+
+  async adopt(): Promise<readonly string[]> {
+    return [];
   }
 
   async exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number> {

@@ -32,7 +32,8 @@ export class World {
 
   /** Lists what exists of a deployment, or of all, by kind and key. */
   async things(deployment?: string): Promise<readonly Thing[]> {
-    const names = await this.#cells.list(deployment === undefined ? '' : `${deployment} `);
+    const all = await this.#cells.list(deployment === undefined ? '' : `${deployment} `);
+    const names = all.filter((name) => !name.startsWith(notePrefix));
     const texts = await Promise.all(names.map((name) => this.#cells.read(name)));
     return texts.flatMap((text) => (text === undefined ? [] : [JSON.parse(text) as Thing]));
   }
@@ -42,11 +43,30 @@ export class World {
     await this.#cells.write(cellOf(thing), JSON.stringify(thing));
   }
 
+  /** Leaves a text with a deployment; null takes it away. */
+  async leaveNote(deployment: string, text: string | null): Promise<void> {
+    if (text === null) await this.#cells.remove(`${notePrefix}${deployment}`);
+    else await this.#cells.write(`${notePrefix}${deployment}`, text);
+  }
+
+  /** Gives the text of every deployment that has one. */
+  async notes(): Promise<ReadonlyMap<string, string>> {
+    const notes = new Map<string, string>();
+    for (const name of await this.#cells.list(notePrefix)) {
+      const text = await this.#cells.read(name);
+      if (text !== undefined) notes.set(name.slice(notePrefix.length), text);
+    }
+    return notes;
+  }
+
   /** Takes a thing away, whatever stands on it. */
   async take(thing: Pick<Thing, 'deployment' | 'kind' | 'key'>): Promise<void> {
     await this.#cells.remove(cellOf(thing));
   }
 }
+
+// no deployment's id has four letters
+const notePrefix = 'note ';
 
 function cellOf({ deployment, kind, key }: Pick<Thing, 'deployment' | 'kind' | 'key'>): string {
   return `${deployment} ${kind} ${key}`;

@@ -13,6 +13,8 @@ export type Layout = {
   readonly deployments: string;
   /** Sockets and seeds; gone after a restart of the machine. */
   readonly runtime: string;
+  /** Copies of the records, so that whoever loses the home can find what runs. */
+  readonly copies: string;
 };
 
 /** How many commands can run in one instance at once; kit/PROTOCOL.md gives a guest as many ports. */
@@ -24,12 +26,14 @@ const execPorts = 4;
  * A socket's path may have 107 bytes, so the home enters the runtime folder's path only as a hash.
  */
 export function layoutOf(home: string, runtime: string): Layout {
+  const ownRuntime = join(runtime, shortHash(home, 8));
   return {
     home,
     disks: join(home, 'disks'),
     programs: join(home, 'programs'),
     deployments: join(home, 'deployments'),
-    runtime: join(runtime, shortHash(home, 8)),
+    runtime: ownRuntime,
+    copies: join(ownRuntime, 'records'),
   };
 }
 

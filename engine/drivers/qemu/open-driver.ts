@@ -8,11 +8,12 @@ import type { Capabilities, Server } from '../../model/pool.ts';
 import type { Step } from '../../model/step.ts';
 import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
 import { makeFolder } from '../../whole-file.ts';
-import type { DeploymentIdentity, Driver, ExecRequest, StepContext } from '../driver.ts';
+import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
 import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { execute } from './exec.ts';
+import { findDeployments, leaveNote, restoreRecords } from './found.ts';
 import { findMachines } from './instance.ts';
 import { isolationRefusal } from './isolation.ts';
 import { type Layout, layoutOf, runtimeFiles } from './layout.ts';
@@ -106,6 +107,19 @@ class QemuDriver implements Driver {
 
   async perform(step: Step, context: StepContext): Promise<void> {
     await performStep(this.#context, step, context);
+  }
+
+  async leaveNote(deployment: DeploymentIdentity, text: string | null): Promise<void> {
+    await leaveNote(this.#context.layout, deployment.id, text);
+  }
+
+  async find(): Promise<readonly FoundDeployment[]> {
+    return await findDeployments(this.#context.layout);
+  }
+
+  async adopt(deployment: DeploymentIdentity): Promise<readonly string[]> {
+    await restoreRecords(this.#context.layout, deployment.id);
+    return [];
   }
 
   async exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number> {

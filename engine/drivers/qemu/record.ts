@@ -1,4 +1,5 @@
 import { readdir, readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { canonicalJson, type Digest, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import type { ObjectKind, ObjectStates } from '../../model/step.ts';
@@ -68,23 +69,33 @@ export async function listRecords<K extends ObjectKind>(
   return records.filter((record) => record !== undefined);
 }
 
-/** Writes an object's record lastingly. */
+/** Writes an object's record lastingly, and its copy after it. */
 export async function writeRecord(layout: Layout, deployment: string, record: ObjectRecord): Promise<void> {
-  const path = objectPath(layout, deployment, record.kind, record.key, '.json');
-  await writeWhole(path, `${JSON.stringify(record)}\n`);
+  for (const place of [layout, copiesOf(layout)]) {
+    const path = objectPath(place, deployment, record.kind, record.key, '.json');
+    await writeWhole(path, `${JSON.stringify(record)}\n`);
+  }
 }
 
-/** Forgets an object, and its deployment's folder when it was the last one. */
+/** Forgets an object, and its deployment's folder when it was the last one. The copy goes first: it never outlives its original. */
 export async function removeRecord(
   layout: Layout,
   deployment: string,
   kind: ObjectKind,
   key: string,
 ): Promise<void> {
-  const path = objectPath(layout, deployment, kind, key, '.json');
-  await rm(path, { force: true });
-  await rm(`${path}.new`, { force: true });
-  await removeEmptyFolders(kindFolder(layout, deployment, kind), layout.deployments);
+  for (const place of [copiesOf(layout), layout]) {
+    const path = objectPath(place, deployment, kind, key, '.json');
+    await rm(path, { force: true });
+    await rm(`${path}.new`, { force: true });
+    await removeEmptyFolders(kindFolder(place, deployment, kind), place.deployments);
+  }
+  await removeEmptyFolders(layout.copies, dirname(layout.runtime));
+}
+
+/** Gives the layout by which the copies of the records are read and written. */
+export function copiesOf(layout: Layout): Layout {
+  return { ...layout, deployments: layout.copies };
 }
 
 /** Lists a folder's names; one that does not exist has none. */

@@ -1,0 +1,7 @@
+import type { DeploymentIdentity } from '../drivers/driver.ts';
+import type { DeploymentRecord } from '../model/store.ts';
+
+/** Names a deployment as drivers know it. */
+export function identityOf({ id, name, owner, spec }: DeploymentRecord): DeploymentIdentity {
+  return { id, name, owner, blueprint: spec.digest };
+}
