@@ -2,6 +2,7 @@ import { nameHint } from '../formats/nearest-name.ts';
 import type { Appliance, Range } from '../model/appliance.ts';
 import type { FindingSink, JsonPath } from '../model/finding.ts';
 import { knownProtocols, type ProtocolTable, transportOf } from '../model/protocol.ts';
+import { leadsOut, type Terminal, takesNames } from '../model/terminal.ts';
 import type { ProblemCode } from '../problem-table.ts';
 import { formatSize } from '../units.ts';
 import { type Described, spotAt, wasRemoved } from './described.ts';
@@ -15,6 +16,7 @@ export function checkAppliance(described: Described<Appliance>, sink: FindingSin
     if (!wasRemoved(described, path)) sink({ code, at: spotAt(described, path), message, hint });
   };
   checkTerminals(described, report);
+  checkDoors(described, report);
   checkRanges(described.model, report);
   checkGuestPaths(described.model, report);
   checkServices(described, report);
@@ -54,7 +56,7 @@ function checkTerminals(described: Described<Appliance>, report: Report): void {
           : nameHint(terminal.protocol, [...table.keys()]),
       );
     }
-    if (terminal.direction === 'out') continue;
+    if (terminal.direction === 'out' || terminal.port === 'names') continue;
     if (typeof terminal.port === 'number') {
       const key = `${transport ?? '?'} ${terminal.port}`;
       const other = listeners.get(key);
@@ -87,6 +89,32 @@ function checkTerminals(described: Described<Appliance>, report: Report): void {
     }
   }
 }
+
+/** Names are found in TLS and HTTP, which TCP carries, and one door is enough for all that lead to it. */
+function checkDoors(described: Described<Appliance>, report: Report): void {
+  const { terminals, protocols } = described.model;
+  const table: ProtocolTable = new Map([...knownProtocols, ...protocols]);
+  const ins = [...terminals.values()].filter(takesNames);
+  const [door, ...others] = [...terminals.values()].filter(leadsOut);
+  const refuse = ({ name }: Terminal, message: string, hint: string) =>
+    report('DOOR_UNFIT', ['terminals', name, 'port'], message, hint);
+  for (const other of others)
+    refuse(other, `${door?.name} leads out already`, 'Keep one of these doors; all names go through it.');
+  for (const terminal of [...ins, ...(door ? [door] : [])])
+    if (transportOf(table, terminal.protocol) === 'udp')
+      refuse(
+        terminal,
+        `${terminal.name} goes over udp, where nothing tells names`,
+        'Give it the protocol tcp.',
+      );
+  const [first] = ins;
+  if (door === undefined && first !== undefined && described.removed.size === 0)
+    refuse(first, `${first.name} leads to names, and no door leads out to them`, doorHint);
+  if (door !== undefined && first === undefined && described.removed.size === 0)
+    refuse(door, `${door.name} leads out, and nothing leads to it`, 'Give an in the port names.');
+}
+
+const doorHint = 'Add an external such as world: {direction: external, protocol: tcp, port: names}.';
 
 function checkRanges({ resources, volumes }: Appliance, report: Report): void {
   checkRange(resources.cpuMillicores, ['resources', 'cpu'], (value) => `${value / 1000} cores`, report);
@@ -163,7 +191,7 @@ function checkHealth(described: Described<Appliance>, report: Report): void {
   const path = ['health', kind, 'terminal'];
   const terminal = terminals.get(name);
   const probeable = [...terminals.values()]
-    .filter(({ direction }) => direction !== 'out')
+    .filter((each) => each.direction !== 'out' && each.port !== 'names')
     .map((each) => each.name);
   if (terminal === undefined) {
     if (!wasRemoved(described, ['terminals', name])) {
@@ -171,6 +199,8 @@ function checkHealth(described: Described<Appliance>, report: Report): void {
     }
   } else if (terminal.direction === 'out') {
     report('HEALTH_UNFIT', path, `${name} is an out; nothing listens there`, nameHint(name, probeable));
+  } else if (terminal.port === 'names') {
+    report('HEALTH_UNFIT', path, `${name} listens where wires say, or nowhere`, 'Probe with a command.');
   } else if (transportOf(new Map([...knownProtocols, ...protocols]), terminal.protocol) === 'udp') {
     report(
       'HEALTH_UNFIT',

@@ -1,5 +1,6 @@
 import { nameHint } from '../formats/nearest-name.ts';
 import type { FindingSink } from '../model/finding.ts';
+import { leadsOut } from '../model/terminal.ts';
 import { spotAt } from './described.ts';
 import type { Tree } from './tree.ts';
 
@@ -9,7 +10,7 @@ export function checkExposed(tree: Tree, expose: Readonly<Record<string, unknown
   if (asked.length === 0) return;
   const known = tree.parts.flatMap((part) =>
     [...part.described.model.terminals.values()]
-      .filter(({ direction }) => direction === 'external')
+      .filter((terminal) => terminal.direction === 'external' && !leadsOut(terminal))
       .map(({ name }) => `${part.path}.${name}`),
   );
   for (const name of asked) {

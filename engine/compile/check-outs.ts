@@ -1,6 +1,6 @@
 import type { FindingSink } from '../model/finding.ts';
 import { accepts, type ProtocolTable } from '../model/protocol.ts';
-import type { Terminal } from '../model/terminal.ts';
+import { type Terminal, takesNames } from '../model/terminal.ts';
 import { lookUpTerminal } from './boundary.ts';
 import { type Connections, endName } from './connect-wires.ts';
 import { isAssembly } from './described.ts';
@@ -69,6 +69,7 @@ function hintFor(
     for (const name of names) {
       const end = lookUpTerminal(member, name);
       if (end === 'silent' || 'missing' in end || end.terminal.direction !== 'in') continue;
+      if (takesNames(end.terminal)) continue;
       if (accepts(protocols, out.protocol, end.terminal.protocol))
         return `Add the wire ${label} -> ${use}.${name}.`;
     }

@@ -22,6 +22,7 @@ import { orderAppliances } from './order-appliances.ts';
 import type { PatternMemo } from './plain-value.ts';
 import { settleContents } from './settle-contents.ts';
 import { type SettledFiles, settleFiles, type TemplateCheck } from './settle-files.ts';
+import { settleNames } from './settle-names.ts';
 import { type CompileInputs, settleParameters } from './settle-parameters.ts';
 import { settlePorts } from './settle-ports.ts';
 import { settleProperties } from './settle-properties.ts';
@@ -76,6 +77,7 @@ export function compile(
   // 4. Wires need the boundaries of opened assemblies; what has none can be told only when all are known.
   const connections = connectWires(tree, protocols, sink);
   checkOuts(tree, connections, protocols, sink);
+  const names = settleNames(connections.wires, sink);
   // 5. Start order needs the wires between appliances, wherever they were written.
   const order = orderAppliances(tree, connections.wires, sink);
   // 6. Values flow from parameters inwards; ports may come from them.
@@ -108,6 +110,7 @@ export function compile(
       tree,
       order,
       wires,
+      names,
       protocols,
       properties,
       resources,

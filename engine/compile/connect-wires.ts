@@ -1,6 +1,7 @@
 import { nameHint } from '../formats/nearest-name.ts';
 import type { Finding, FindingSink, Spot } from '../model/finding.ts';
-import { accepts, type ProtocolTable } from '../model/protocol.ts';
+import { accepts, type ProtocolTable, transportOf } from '../model/protocol.ts';
+import { takesNames } from '../model/terminal.ts';
 import { lookUpTerminal } from './boundary.ts';
 import { spotAt, wasRemoved } from './described.ts';
 import { parseWire, type WireEndText } from './parse-wire.ts';
@@ -120,6 +121,9 @@ function refusalOf(
   const into = to.terminal.protocol;
   // A protocol that nobody declares was told where the terminal is.
   if (!protocols.has(out) || !protocols.has(into) || accepts(protocols, out, into)) return undefined;
+  // What speaks at the other end is the outer world's affair; only the transport is the appliance's.
+  if (takesNames(to.terminal) && transportOf(protocols, out) === transportOf(protocols, into))
+    return undefined;
   return {
     code: 'WIRE_PROTOCOL',
     message: `${fromName} speaks ${out}, but ${toName} offers ${into}`,

@@ -33,8 +33,13 @@ function describeComposition(text: ApplicationText | AssemblyText): Composition 
     uses: new Map(Object.entries(text.appliances).map(([name, use]) => [name, describeUse(name, use)])),
     wires: (text.wires ?? []).map((wire) =>
       typeof wire === 'string'
-        ? { text: wire, isOrdered: true }
-        : { text: wire.wire, isOrdered: wire.order === undefined },
+        ? { text: wire, isOrdered: true, isPrivate: false }
+        : {
+            text: wire.wire,
+            isOrdered: wire.order === undefined,
+            ...(wire.names !== undefined && { names: wire.names }),
+            isPrivate: wire.private ?? false,
+          },
     ),
   };
 }

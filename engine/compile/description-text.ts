@@ -31,7 +31,7 @@ export type ApplianceText = HeadText & {
       {
         readonly direction: 'in' | 'out' | 'external';
         readonly protocol: string;
-        readonly port?: number | { readonly property: string };
+        readonly port?: number | { readonly property: string } | 'names';
         readonly optional?: boolean;
       }
     >
@@ -101,7 +101,15 @@ export type UseText = {
 
 type CompositionText = HeadText & {
   readonly appliances: Readonly<Record<string, UseText>>;
-  readonly wires?: readonly (string | { readonly wire: string; readonly order?: 'none' })[];
+  readonly wires?: readonly (
+    | string
+    | {
+        readonly wire: string;
+        readonly order?: 'none';
+        readonly names?: readonly string[];
+        readonly private?: boolean;
+      }
+  )[];
 };
 
 /** Parts that an assembly's boundary shows, as written. */

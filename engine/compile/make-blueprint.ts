@@ -12,6 +12,7 @@ import { type ProtocolTable, transportOf } from '../model/protocol.ts';
 import { endName, type Wire } from './connect-wires.ts';
 import type { Described } from './described.ts';
 import type { SettledFiles } from './settle-files.ts';
+import type { SettledNames } from './settle-names.ts';
 import type { PortOf } from './settle-ports.ts';
 import type { SettledProperties } from './settle-properties.ts';
 import type { SettledResources } from './settle-resources.ts';
@@ -23,6 +24,7 @@ export type Settled = {
   /** In start order. */
   readonly order: readonly Part[];
   readonly wires: readonly Wire[];
+  readonly names: SettledNames;
   readonly protocols: ProtocolTable;
   readonly properties: SettledProperties;
   readonly resources: ReadonlyMap<Part, SettledResources>;
@@ -37,9 +39,11 @@ export function makeBlueprint(settled: Settled): Blueprint | undefined {
   const { tree, order, protocols, portOf } = settled;
   const wires: BlueprintWire[] = [];
   const portOfOut = new Map<string, number>();
-  for (const { from, to, isOrdered } of settled.wires) {
+  for (const wire of settled.wires) {
+    const { from, to, isOrdered } = wire;
     const transport = transportOf(protocols, to.terminal.protocol);
-    const port = portOf(to.part, to.terminal);
+    const names = settled.names.get(wire);
+    const port = names?.[0]?.port ?? portOf(to.part, to.terminal);
     if (transport === undefined || port === undefined) return undefined;
     portOfOut.set(endName(from), port);
     wires.push({
@@ -48,6 +52,7 @@ export function makeBlueprint(settled: Settled): Blueprint | undefined {
       protocol: to.terminal.protocol,
       transport,
       port,
+      ...(names && { names }),
       ordered: isOrdered,
     });
   }

@@ -15,6 +15,7 @@ export function settlePorts(
   const portOf: PortOf = (part, terminal) => {
     if (terminal.direction === 'out') return undefined;
     if (typeof terminal.port === 'number') return terminal.port;
+    if (terminal.port === 'names') return undefined;
     const value = settings.get(part)?.[terminal.port.property]?.value;
     return typeof value === 'number' ? value : undefined;
   };
@@ -50,7 +51,7 @@ export function settlePorts(
 
 function takesPorts(part: Part): boolean {
   for (const terminal of part.described.model.terminals.values()) {
-    if (terminal.direction !== 'out' && typeof terminal.port !== 'number') return true;
+    if (terminal.direction !== 'out' && typeof terminal.port === 'object') return true;
   }
   return false;
 }

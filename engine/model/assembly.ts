@@ -23,8 +23,15 @@ export type Use = {
   readonly contents: ReadonlyMap<string, string>;
 };
 
-/** A wire as described; the text is parsed by the pass that connects. */
-export type WireDescription = { readonly text: string; readonly isOrdered: boolean };
+/** A wire as described; its texts are parsed by the passes that connect it and settle its names. */
+export type WireDescription = {
+  readonly text: string;
+  readonly isOrdered: boolean;
+  /** `NAME:PORT` of the outer world, as written. Absent when none are listed. */
+  readonly names?: readonly string[];
+  /** Whether the names may lead to private addresses. */
+  readonly isPrivate: boolean;
+};
 
 /** A part of an assembly that its boundary shows: an appliance inside, and the name of its terminal, volume or content place. */
 export type InnerPart = { readonly use: string; readonly name: string };

@@ -91,7 +91,10 @@ export type BlueprintTerminal = {
   /** Name in the protocol table, such as `http`. */
   readonly protocol: string;
   readonly transport: Transport;
-  /** 1 to 65535. On an `out` it is the port of the wired `in`; absent when nothing is wired to it. */
+  /**
+   * 1 to 65535. On an `out` it is the port of the wired `in`; absent when nothing is wired to it, on an `in` to which
+   * wires bring names with ports of their own, and on an external that leads out to those names.
+   */
   readonly port?: number;
 };
 
@@ -120,13 +123,25 @@ export type BlueprintAppliance = {
 /** One end of a wire: an appliance's path and a terminal's name. */
 export type WireEnd = { readonly appliance: string; readonly terminal: string };
 
+/** A service of the outer world that may be reached. */
+export type OuterName = {
+  /** A lower-case domain name, without a dot at its end. */
+  readonly name: string;
+  readonly port: number;
+  /** Whether it may lead to a private address. */
+  readonly isPrivate?: true;
+};
+
 /** Traffic that is allowed: one transport and port, from every instance of one side to every instance of the other. */
 export type BlueprintWire = {
   readonly from: WireEnd;
   readonly to: WireEnd;
   readonly protocol: string;
   readonly transport: Transport;
+  /** Of the first name, when it lists names; then it opens the port of each. */
   readonly port: number;
+  /** What the out side reaches through the in side, by name and port; at least one where present. */
+  readonly names?: readonly OuterName[];
   /** False when the wire says `order: none`: the start of `from` does not wait for `to`. */
   readonly ordered: boolean;
 };
@@ -154,6 +169,22 @@ export type Blueprint = {
   /** Secrets that must be given or generated, by name; `generate` is the length in characters when they may be. */
   readonly secrets: readonly { readonly name: string; readonly generate?: number }[];
 };
+
+/** Lists the doors that lead out of an application, in start order of their appliances. */
+export function exitsOf(blueprint: Blueprint): readonly Omit<BlueprintExternal, 'port'>[] {
+  return blueprint.appliances.flatMap(({ path, terminals }) =>
+    terminals.flatMap(({ name, direction, protocol, transport, port }) =>
+      direction === 'external' && port === undefined
+        ? [{ appliance: path, terminal: name, protocol, transport }]
+        : [],
+    ),
+  );
+}
+
+/** Lists the ports that a wire opens, each once. */
+export function portsOf({ port, names }: Pick<BlueprintWire, 'port' | 'names'>): readonly number[] {
+  return names === undefined ? [port] : [...new Set(names.map((one) => one.port))];
+}
 
 /** One incarnation of an appliance: `web.1`, nested `shop/web.1`. */
 export type InstanceName = {

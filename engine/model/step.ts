@@ -5,6 +5,7 @@ import type {
   Health,
   Hook,
   HookName,
+  OuterName,
   Service,
   TemplateFile,
   Transport,
@@ -50,10 +51,26 @@ export type VolumeState = {
 /** An instance at the other end of a wire. */
 export type Peer = { readonly name: string; readonly address: string; readonly port: number };
 
+/** A name of the outer world as templates see it: whom it is reached through, or on an `in`, who may reach it. */
+export type NameScope = {
+  readonly name: string;
+  readonly port: number;
+  /** Name of the instance at the other end of the wire. */
+  readonly peer: string;
+  readonly address: string;
+};
+
 /** A terminal as templates see it. */
 export type TerminalScope = Omit<BlueprintTerminal, 'name'> & {
-  /** In order of number; empty for an unconnected optional `out`. On an `in`: the instances that may connect. */
+  /**
+   * In order of number; empty for an unconnected optional `out`. On an `in`: the instances that may connect. On an
+   * external that leads out: the way out that the driver gives.
+   */
   readonly peers: readonly Peer[];
+  /** Where wires list names; templates see an empty list on every other terminal. */
+  readonly names?: readonly NameScope[];
+  /** Of those names, each once, ascending; templates see an empty list on every other terminal. */
+  readonly ports?: readonly number[];
 };
 
 /** Where the world reaches an external terminal. */
@@ -116,7 +133,7 @@ export type InstanceState = {
 };
 
 /** An address of the outer world that leads to the instances of an external terminal. */
-export type EndpointState = {
+export type EntryState = {
   readonly appliance: string;
   readonly terminal: string;
   readonly protocol: string;
@@ -125,6 +142,32 @@ export type EndpointState = {
   readonly listen: { readonly address: string; readonly port: number };
   readonly targets: readonly Peer[];
 };
+
+/** A way from the instances of an external terminal to names of the outer world, and to nothing else. */
+export type ExitState = {
+  readonly appliance: string;
+  readonly terminal: string;
+  readonly protocol: string;
+  readonly transport: Transport;
+  /** Where the way out begins, in the deployment's own network. */
+  readonly listen: { readonly address: string; readonly port: number };
+  /** The instances that may use it. */
+  readonly sources: readonly { readonly name: string; readonly address: string }[];
+  /** On whose behalf they may use it, and for what. */
+  readonly clients: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly names: readonly OuterName[];
+  }[];
+};
+
+/** A door between a deployment and the world. */
+export type EndpointState = EntryState | ExitState;
+
+/** Tells a door that leads out from one that leads in. */
+export function isExit(state: EndpointState): state is ExitState {
+  return 'clients' in state;
+}
 
 /** The kinds of object at a provider, with their desired states. The set is closed. */
 export type ObjectStates = {

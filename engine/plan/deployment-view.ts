@@ -10,6 +10,7 @@ import {
 import type { Closure } from '../model/closure.ts';
 import type { Peer } from '../model/step.ts';
 import type { Recorded } from '../model/store.ts';
+import { addressAt, parseSubnet } from './subnet.ts';
 
 /** What a deployment consists of, and what is known of it already. */
 export type DesiredRequest = {
@@ -79,6 +80,11 @@ export function addressOf(
   instance: string,
 ): { readonly address: string; readonly mac: string } {
   return need(view.addresses.get(instance), instance);
+}
+
+/** Gives the address of the deployment's own network that belongs to nobody in it. */
+export function gatewayOf({ request }: DeploymentView): string {
+  return addressAt(parseSubnet(request.allocation.subnet), 1);
 }
 
 /** Gives the server of an instance. */

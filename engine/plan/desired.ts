@@ -1,4 +1,4 @@
-import type { BlueprintAppliance, InstanceName } from '../model/blueprint.ts';
+import { type BlueprintAppliance, exitsOf, type InstanceName, portsOf } from '../model/blueprint.ts';
 import { servicesWith } from '../model/image-defaults.ts';
 import type { Desired, InstanceState, PolicyRule, RenderScope } from '../model/step.ts';
 import { externalName } from './allocate.ts';
@@ -7,6 +7,7 @@ import {
   type DeploymentView,
   type DesiredRequest,
   endKey,
+  gatewayOf,
   need,
   peersOf,
   serverOf,
@@ -14,8 +15,9 @@ import {
   viewOf,
   volumeKey,
 } from './deployment-view.ts';
+import { exitState } from './exit-state.ts';
 import { scopeOf } from './scope.ts';
-import { addressAt, parseSubnet } from './subnet.ts';
+import { parseSubnet } from './subnet.ts';
 
 /**
  * Lists every object that a deployment consists of, as it shall be. Pure.
@@ -25,7 +27,7 @@ import { addressAt, parseSubnet } from './subnet.ts';
 export function desired(request: DesiredRequest): readonly Desired[] {
   const { blueprint, allocation } = request;
   const view = viewOf(request);
-  const gateway = addressAt(parseSubnet(allocation.subnet), 1);
+  const gateway = gatewayOf(view);
   const objects: Desired[] = [
     { kind: 'network', key: 'network', state: { subnet: allocation.subnet, gateway } },
     { kind: 'policy', key: 'wires', state: { rules: rulesOf(view), members: membersOf(view) } },
@@ -59,17 +61,22 @@ export function desired(request: DesiredRequest): readonly Desired[] {
       state: { appliance, terminal, protocol, transport, listen, targets },
     });
   }
+  for (const exit of exitsOf(blueprint))
+    objects.push({ kind: 'endpoint', key: endKey(exit), state: exitState(view, exit, gateway) });
   return objects;
 }
 
 function rulesOf(view: DeploymentView): readonly PolicyRule[] {
   const rules = new Map<string, PolicyRule>();
-  for (const { from, to, transport, port } of view.request.blueprint.wires) {
+  for (const wire of view.request.blueprint.wires) {
+    const { from, to, transport } = wire;
     for (const client of view.byAppliance.get(from.appliance) ?? []) {
       for (const server of view.byAppliance.get(to.appliance) ?? []) {
         if (client === server) continue;
-        const rule = { from: client.name, to: server.name, transport, port };
-        rules.set(`${rule.from} ${rule.to} ${transport} ${String(port).padStart(5, '0')}`, rule);
+        for (const port of portsOf(wire)) {
+          const rule = { from: client.name, to: server.name, transport, port };
+          rules.set(`${rule.from} ${rule.to} ${transport} ${String(port).padStart(5, '0')}`, rule);
+        }
       }
     }
   }

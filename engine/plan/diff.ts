@@ -1,6 +1,6 @@
 import type { Digest } from '../digest.ts';
 import type { Observation } from '../model/observation.ts';
-import type { Desired, Plan } from '../model/step.ts';
+import { type Desired, isExit, type Plan } from '../model/step.ts';
 import type { Recorded } from '../model/store.ts';
 import { StepList } from './step-list.ts';
 
@@ -52,10 +52,8 @@ export function diff(request: DiffRequest): Plan {
   list.ensureAll('endpoint', ({ state }) => [
     ...network,
     ...policy,
-    ...list.stepsOn(
-      'instance',
-      state.targets.map((target) => target.name),
-    ),
+    // whoever is behind a door that leads in is there first; one that leads out is there when the first asks
+    ...list.stepsOn('instance', isExit(state) ? [] : state.targets.map((target) => target.name)),
   ]);
 
   list.removeAll('volume', stopped);

@@ -1,10 +1,19 @@
 import { createHash } from 'node:crypto';
-import type { BlueprintAppliance, BlueprintTerminal, InstanceName } from '../model/blueprint.ts';
-import type { EndpointScope, RenderScope, TerminalScope } from '../model/step.ts';
+import type { BlueprintAppliance, BlueprintTerminal, InstanceName, OuterName } from '../model/blueprint.ts';
+import type { EndpointScope, NameScope, Peer, RenderScope, TerminalScope } from '../model/step.ts';
 import { isSecretRef, type Setting } from '../model/value.ts';
 import { externalName } from './allocate.ts';
-import { addressOf, type DeploymentView, endKey, need, peersOf, sizeOf } from './deployment-view.ts';
+import {
+  addressOf,
+  type DeploymentView,
+  endKey,
+  gatewayOf,
+  need,
+  peersOf,
+  sizeOf,
+} from './deployment-view.ts';
 import { endpointUrl } from './endpoint-url.ts';
+import { wayOutOf } from './exit-state.ts';
 
 /** Lists all that the templates of an instance may name. */
 export function scopeOf(view: DeploymentView, { name, number, appliance }: InstanceName): RenderScope {
@@ -49,19 +58,40 @@ function terminalScope(
   switch (terminal.direction) {
     case 'out': {
       const wire = view.wiresFrom.get(end);
-      return { ...terminal, peers: wire ? peersOf(view, wire.to.appliance, wire.port) : [] };
+      if (wire === undefined) return { ...terminal, peers: [] };
+      const peers = peersOf(view, wire.to.appliance, wire.port);
+      return { ...terminal, peers, ...namesScope(namesThrough(peers, wire.names ?? [])) };
     }
     case 'in': {
       const wires = view.wiresTo.get(end) ?? [];
       const peers = wires.flatMap((wire) => peersOf(view, wire.from.appliance, wire.port));
-      // one that has two outs wired here is one peer
-      return { ...terminal, peers: [...new Map(peers.map((peer) => [peer.name, peer])).values()] };
+      const names = wires.flatMap((wire) =>
+        namesThrough(peersOf(view, wire.from.appliance, wire.port), wire.names ?? []),
+      );
+      return {
+        ...terminal,
+        // one that has two outs wired here is one peer
+        peers: [...new Map(peers.map((peer) => [peer.name, peer])).values()],
+        ...namesScope(names),
+      };
     }
     case 'external':
-      return { ...terminal, peers: [] };
+      if (terminal.port !== undefined) return { ...terminal, peers: [] };
+      return { ...terminal, peers: [wayOutOf(view, end, gatewayOf(view))] };
     default:
       return terminal.direction satisfies never;
   }
+}
+
+function namesThrough(peers: readonly Peer[], names: readonly OuterName[]): readonly NameScope[] {
+  return peers.flatMap(({ name: peer, address }) =>
+    names.map(({ name, port }) => ({ name, port, peer, address })),
+  );
+}
+
+function namesScope(names: readonly NameScope[]): Pick<TerminalScope, 'names' | 'ports'> {
+  if (names.length === 0) return {};
+  return { names, ports: [...new Set(names.map((one) => one.port))].sort((a, b) => a - b) };
 }
 
 // by terminal name, because an appliance cannot know what others are called in an application; its own come first

@@ -1,4 +1,4 @@
-import type { InstanceState } from '../model/step.ts';
+import type { InstanceState, RenderScope } from '../model/step.ts';
 
 /** The content of `/etc/sheaf/instance.json`, by which the supervisor knows what to do. */
 export type GuestSpec = {
@@ -28,23 +28,20 @@ export type GuestSpec = {
 /**
  * Tells an instance's supervisor what to do, in the words of `kit/PROTOCOL.md`.
  *
- * Every out terminal that has peers becomes a host name; hosts stand in the order of their names.
+ * Every out terminal that has peers becomes a host name, and so does every name of the outer world that its wire lists;
+ * hosts stand in the order of their names.
  *
  * @param deployment - the deployment's id
  */
 export function guestSpecOf(state: InstanceState, deployment: string, generation: number): GuestSpec {
   const { scope } = state;
-  const hosts = Object.entries(scope.terminals)
-    .filter(([, terminal]) => terminal.direction === 'out' && terminal.peers.length > 0)
-    .map(([name, terminal]) => ({ name, addresses: terminal.peers.map((peer) => peer.address) }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
   return {
     version: 1,
     deployment,
     instance: scope.instance.name,
     generation,
     uses: state.uses,
-    hosts,
+    hosts: hostsOf(scope),
     volumes: state.volumes.map(({ name, mount, kind }) => ({ name, mount, kind })),
     waits: state.waits.map(({ terminal, protocol, transport, peers }) => ({
       terminal,
@@ -57,4 +54,18 @@ export function guestSpecOf(state: InstanceState, deployment: string, generation
     ...(state.health && { health: state.health }),
     files: state.files.map(({ path, onChange }) => ({ path, ...(onChange !== undefined && { onChange }) })),
   };
+}
+
+function hostsOf({ terminals }: RenderScope): GuestSpec['hosts'] {
+  const hosts = new Map<string, Set<string>>();
+  const add = (name: string, address: string): unknown =>
+    hosts.set(name, (hosts.get(name) ?? new Set<string>()).add(address));
+  for (const [terminal, { direction, peers, names = [] }] of Object.entries(terminals)) {
+    if (direction !== 'out') continue;
+    for (const { address } of peers) add(terminal, address);
+    for (const { name, address } of names) add(name, address);
+  }
+  return [...hosts]
+    .map(([name, addresses]) => ({ name, addresses: [...addresses] }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

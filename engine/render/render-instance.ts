@@ -35,6 +35,12 @@ export async function renderInstance(
 ): Promise<readonly GuestFile[]> {
   const scope = {
     ...state.scope,
+    terminals: Object.fromEntries(
+      Object.entries(state.scope.terminals).map(([name, terminal]) => [
+        name,
+        { names: [], ports: [], ...terminal },
+      ]),
+    ),
     resources: { cpuMillicores: state.cpuMillicores, memoryBytes: state.memoryBytes },
     properties: Object.fromEntries(
       Object.entries(state.scope.properties).map(([name, value]) => [

@@ -36,6 +36,8 @@ export function scopeShapes(declared: DeclaredNames): Readonly<Record<string, Sh
         transport: 'value',
         port: 'value',
         peers: { list: group('name', 'address', 'port') },
+        names: { list: group('name', 'port', 'peer', 'address') },
+        ports: { list: 'value' },
       },
     }),
     volumes: groupOf(declared.volumes, group('mount', 'sizeBytes')),

@@ -1,5 +1,5 @@
 import { EngineError } from '../errors.ts';
-import { instancesOf } from '../model/blueprint.ts';
+import { instancesOf, portsOf } from '../model/blueprint.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
 import type { DeploymentState, DeploymentStatus, DeploymentSummary } from '../model/status.ts';
 import type { DeploymentRecord, JournaledOperation, Recorded } from '../model/store.ts';
@@ -106,12 +106,14 @@ export function statusOf(input: StatusInput): DeploymentStatus {
     if (!listen) return [];
     return [{ name, url: endpointUrl(external.protocol, listen), ...listen, works: works(seen) }];
   });
-  const wires = blueprint.wires.map(({ from, to, port, transport }) => ({
-    from: `${from.appliance}.${from.terminal}`,
-    to: `${to.appliance}.${to.terminal}`,
-    port,
-    transport,
-  }));
+  const wires = blueprint.wires.flatMap((wire) =>
+    portsOf(wire).map((port) => ({
+      from: `${wire.from.appliance}.${wire.from.terminal}`,
+      to: `${wire.to.appliance}.${wire.to.terminal}`,
+      port,
+      transport: wire.transport,
+    })),
+  );
   const volumes = input.inventory.flatMap((one) =>
     one.kind === 'volume'
       ? [{ name: one.key, sizeBytes: one.state.sizeBytes, exists: works(found.get(`volume ${one.key}`)) }]

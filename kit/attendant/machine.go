@@ -85,21 +85,26 @@ func runMachine(arguments []string) int {
 
 // openConsole makes the console's folder and goes there, so that its files need no path from then on.
 func openConsole(options machineOptions) error {
-	if err := os.Mkdir(options.folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	if options.user != 0 {
-		if err := os.Lchown(options.folder, options.user, options.user); err != nil {
-			return err
-		}
-	}
-	if err := os.Chdir(options.folder); err != nil {
+	if err := openFolder(options.folder, options.user); err != nil {
 		return err
 	}
 	if err := os.Remove(endName); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+// openFolder makes a folder that is to belong to a user, and goes there.
+func openFolder(folder string, user int) error {
+	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	if user != 0 {
+		if err := os.Lchown(folder, user, user); err != nil {
+			return err
+		}
+	}
+	return os.Chdir(folder)
 }
 
 // withdraw leaves this program nothing of the host but the console's folder, and no rights: what it reads is a guest's.

@@ -1,4 +1,4 @@
-// Command attendant stands beside virtual machines on the host: it starts them, keeps their consoles, holds their endpoints and
+// Command attendant stands beside virtual machines on the host: it starts them, keeps their consoles, holds the doors of their networks and
 // probes them.
 package main
 
@@ -27,6 +27,10 @@ func main() {
 		os.Exit(runEndpoint(arguments))
 	case "probe":
 		os.Exit(runProbe(arguments))
+	case "uplink":
+		os.Exit(runUplink(arguments))
+	case "listen":
+		os.Exit(runListen(arguments))
 	default:
 		usage()
 	}
@@ -35,6 +39,7 @@ func main() {
 func usage() {
 	fmt.Fprintln(os.Stderr, "usage: attendant machine --console FOLDER --size BYTES --keep N --uid USER <DESCRIPTION\n"+
 		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… --gateway IP --enter WORD…\n"+
+		"       attendant uplink --listen IP:PORT --log FOLDER --uid USER --enter WORD… <RULES\n"+
 		"       attendant probe --address IP:PORT --path /PAGE --timeout DURATION")
 	os.Exit(exitUsage)
 }

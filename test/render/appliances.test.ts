@@ -70,3 +70,23 @@ test('the database lets in the web servers and nobody else', async (t) => {
     ].join('\n'),
   );
 });
+
+test('the egress lets each client have the names of its wire, on their ports', async (t) => {
+  const sample = await sampleDeployment('applications/fetch');
+  const web = sample.instances.get('web.1')?.address;
+
+  const allowed = await fileOf(sample, 'out.1', '/etc/haproxy/allowed.lst');
+  const config = await fileOf(sample, 'out.1', '/etc/haproxy/haproxy.cfg');
+
+  t.is(
+    allowed,
+    [
+      '# Who may reach what: address of the client, port, name.',
+      `${web}:443:example.com`,
+      `${web}:80:example.com`,
+      '',
+    ].join('\n'),
+  );
+  t.deepEqual(config.match(/^ {2}bind :.*$/gm), ['  bind :80', '  bind :443']);
+  t.regex(config, /server outside 10\.83\.0\.1:4430 send-proxy-v2/);
+});

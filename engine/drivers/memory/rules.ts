@@ -1,6 +1,6 @@
 import { canonicalJson } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
-import type { ObjectKind, Step } from '../../model/step.ts';
+import { isExit, type ObjectKind, type Step } from '../../model/step.ts';
 import type { Thing } from './world.ts';
 
 type Ensure = Extract<Step, { action: 'ensure' }>;
@@ -36,10 +36,12 @@ export function refusalToEnsure(
       return refusalOfInstance(step, things);
     case 'endpoint': {
       if (!networkOf(things)) return refused(step, 'there is no network');
+      if (isExit(step.desired)) return undefined; // it listens in the deployment's own network
       const wanted = canonicalJson(step.desired.listen);
       const neighbours = [...others, ...things.filter((thing) => thing.key !== step.key)];
       const isTaken = neighbours.some(
-        (thing) => thing.kind === 'endpoint' && canonicalJson(thing.state.listen) === wanted,
+        (thing) =>
+          thing.kind === 'endpoint' && !isExit(thing.state) && canonicalJson(thing.state.listen) === wanted,
       );
       const { address, port } = step.desired.listen;
       return isTaken ? new EngineError('ADDRESS_TAKEN', `${address}:${port} is in use`) : undefined;

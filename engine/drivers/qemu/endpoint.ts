@@ -1,8 +1,9 @@
+import { statSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Digest } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
-import type { EndpointState } from '../../model/step.ts';
+import { type EndpointState, type EntryState, isExit } from '../../model/step.ts';
 import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { plainText } from './channel.ts';
 import type { DriverContext } from './context.ts';
@@ -14,6 +15,7 @@ import type { Namespace } from './namespaces.ts';
 import { applyRules, reduceRules, requireNamespace } from './network.ts';
 import { endProcess, findProcesses, isInNamespace } from './processes.ts';
 import { listRecords, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
+import { removeUplinkLog, startUplink, uplinkLogFolder } from './uplink.ts';
 
 const readyTimeoutMs = 10_000;
 const graceMs = 1000;
@@ -50,21 +52,27 @@ export async function removeEndpoint(
   signal: AbortSignal,
 ): Promise<void> {
   for (const attendant of findAttendants(deployment, key)) await endProcess(attendant, graceMs);
+  await removeUplinkLog(context.layout, deployment, key);
   await removeRecord(context.layout, deployment, 'endpoint', key);
   await context.rules(() => reduceRules(context, deployment, signal));
 }
 
-/** Tells whether an endpoint is served: by the process that is recorded, from inside its deployment's network. */
+/**
+ * Tells whether an endpoint is served: by the process that is recorded, in its deployment's network as it is now.
+ *
+ * An entry's attendant lives there. An exit's has only its socket there; it names the network that it was made for.
+ */
 export function works(
   deployment: string,
   record: ObjectRecord<'endpoint'>,
   namespace: Namespace | undefined,
 ): boolean {
-  return findAttendants(deployment, record.key).some(
+  const network = isExit(record.state) ? networkOf(namespace) : undefined;
+  return findAttendants(deployment, record.key, network).some(
     (attendant) =>
       attendant.pid === record.process?.pid &&
       attendant.startTicks === record.process.startTicks &&
-      isInNamespace(attendant, namespace),
+      (network !== undefined || isInNamespace(attendant, namespace)),
   );
 }
 
@@ -77,10 +85,8 @@ function endpointArguments(
 ): readonly string[] {
   const user = String(way.user ?? 0);
   return [
-    'endpoint',
-    ...['--name', endpointMark(deployment, key)],
-    ...['--listen', placeText(state.listen), '--transport', state.transport],
-    ...state.targets.flatMap(({ address, port }) => ['--target', `${address}:${port}`]),
+    isExit(state) ? 'uplink' : 'endpoint',
+    ...['--name', endpointMark(deployment, key), '--listen', placeText(state.listen)],
     ...way.enter.flatMap((word) => ['--enter', word]),
     ...['--uid', user],
   ];
@@ -90,16 +96,32 @@ function endpointUser(deployment: string, key: string): number {
   return userIdOf(deployment, `endpoint ${key}`);
 }
 
+/** Writes what an entry's attendant is told besides. */
+function entryArguments({ transport, targets }: EntryState, gateway: string): readonly string[] {
+  return [
+    ...['--transport', transport, '--gateway', gateway],
+    ...targets.flatMap(({ address, port }) => ['--target', `${address}:${port}`]),
+  ];
+}
+
+/** Names the network that is there now: a number of the kernel's, which no other has as long as anybody uses it. */
+function networkOf(namespace: Namespace | undefined): string {
+  return String(namespace && (statSync(namespace.path, { throwIfNoEntry: false })?.ino ?? 0));
+}
+
 function placeText({ address, port }: EndpointState['listen']): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function findAttendants(deployment: string, key: string): readonly ProcessIdentity[] {
+/** @param network - the one that it must have been made for; any when absent */
+function findAttendants(deployment: string, key: string, network?: string): readonly ProcessIdentity[] {
   const mark = endpointMark(deployment, key);
   return findProcesses(
     (args) => {
-      const at = args.indexOf('--name');
-      return args.includes('endpoint') && at >= 0 && args[at + 1] === mark;
+      const argumentOf = (option: string): string | undefined =>
+        args.includes(option) ? args[args.indexOf(option) + 1] : undefined;
+      if (!args.includes('endpoint') && !args.includes('uplink')) return false;
+      return argumentOf('--name') === mark && (network === undefined || argumentOf('--network') === network);
     },
     endpointUser(deployment, key),
   );
@@ -117,14 +139,28 @@ async function start(
   const namespace = await requireNamespace(context, deployment);
   const kit = await readKit(context.blobs, await kitOf(context, deployment));
   const program = await ensureProgram(context, kit.attendant, 'attendant');
-  const user = context.namespaces.userOf(deployment, `endpoint ${key}`);
+  // a way out lives outside of the namespace, where only root can become somebody else
+  const isAlone = isExit(state) && process.geteuid?.() !== 0;
+  const user = isAlone ? undefined : context.namespaces.userOf(deployment, `endpoint ${key}`);
   const way = { enter: namespace.enterBare, user };
-  const args = [...endpointArguments(deployment, key, state, way), '--gateway', network.state.gateway];
-  const { child } = spawnDetached([program, ...args], ['ignore', 'pipe', 'ignore']);
+  const args = [program, ...endpointArguments(deployment, key, state, way)];
+  const { child } = isExit(state)
+    ? startUplink(
+        [
+          ...args,
+          '--network',
+          networkOf(namespace),
+          '--log',
+          uplinkLogFolder(context.layout, deployment, key),
+        ],
+        { ...state, subnet: network.state.subnet },
+      )
+    : spawnDetached([...args, ...entryArguments(state, network.state.gateway)], ['ignore', 'pipe', 'ignore']);
   const identity = child.pid === undefined ? undefined : processIdentity(child.pid);
   const said = child.stdout === null ? '' : await firstLine(child.stdout, readyTimeoutMs, signal);
   child.stdout?.destroy();
-  if (identity !== undefined && said === 'ready' && (await moved(identity, namespace))) return identity;
+  if (identity !== undefined && said === 'ready' && (isExit(state) || (await moved(identity, namespace))))
+    return identity;
   if (identity !== undefined) await endProcess(identity, 0);
   if (signal.aborted)
     throw new EngineError('OPERATION_INTERRUPTED', 'opening an endpoint was stopped on request');

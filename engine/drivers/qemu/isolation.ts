@@ -18,7 +18,7 @@ const machineTools = [
 export async function isolationRefusal(userId: number, signal: AbortSignal): Promise<string | undefined> {
   if (userId !== 0) return 'namespaces, taps and packet filters need root on this machine';
   const network = { subnet: '192.0.2.0/24', gateway: '192.0.2.1' };
-  const ruleset = rulesetOf({ network, policy: null, targets: [] });
+  const ruleset = rulesetOf({ network, policy: null, targets: [], ways: [] });
   const script = 'ip tuntap add dev trial mode tap; nft -f -; nft list table inet sheaf';
   await requireTools(machineTools);
   try {

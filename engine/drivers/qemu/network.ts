@@ -1,5 +1,5 @@
 import { EngineError } from '../../errors.ts';
-import type { NetworkState } from '../../model/step.ts';
+import { isExit, type NetworkState } from '../../model/step.ts';
 import type { DriverContext } from './context.ts';
 import type { Layout } from './layout.ts';
 import { loadedRuleset, loadRuleset, prepareNamespace } from './namespace.ts';
@@ -98,7 +98,12 @@ async function rulesetInput(
     network: settled,
     policy: policy?.state ?? null,
     targets: endpoints.flatMap(({ state }) =>
-      state.targets.map(({ address, port }) => ({ address, port, transport: state.transport })),
+      isExit(state)
+        ? []
+        : state.targets.map(({ address, port }) => ({ address, port, transport: state.transport })),
+    ),
+    ways: endpoints.flatMap(({ state }) =>
+      isExit(state) ? state.sources.map(({ name }) => ({ instance: name, ...state.listen })) : [],
     ),
   };
 }

@@ -16,6 +16,8 @@ export type RulesetInput = {
     readonly transport: Transport;
     readonly port: number;
   }[];
+  /** Which instances may connect to a way out of the deployment, and where that begins. */
+  readonly ways: readonly { readonly instance: string; readonly address: string; readonly port: number }[];
 };
 
 /** The table that holds the rules, in both families. */
@@ -27,7 +29,7 @@ export const tableName = 'sheaf';
  * A guest's packet passes `arrive` with its own tap, MAC and address only, before the kernel puts fragments together
  * (-400): else a guest could lay pieces into another one's datagrams. `pass`
  * asks the wires about every packet in both directions, so a wire that goes cuts its living connections.
- * Input is for answers to the endpoints' connections. A client whose address lies in the deployment's own subnet is
+ * Input is for answers to the endpoints' connections, and for the instances that have a way out. A client whose address lies in the deployment's own subnet is
  * refused at `leave`, since it would speak with an instance's address.
  *
  * @returns canonical text: equal inputs give equal bytes; its digest is the table's comment
@@ -52,10 +54,17 @@ export function rulesetOf(input: RulesetInput): string {
       ({ address, transport, port }) => `${checkedAddress(address)} . ${transport} . ${checkedPort(port)}`,
     ),
   );
+  const ways = sorted(
+    input.ways.map(
+      ({ instance, address, port }) =>
+        `"${tapName(instance)}" . ${checkedAddress(address)} . ${checkedPort(port)}`,
+    ),
+  );
   const body = `table inet ${tableName} {
 ${set('members', 'ifname . ether_addr . ipv4_addr', members)}
 ${set('wires', 'ifname . ifname . inet_proto . inet_service', wires)}
 ${set('targets', 'ipv4_addr . inet_proto . inet_service', targets)}
+${set('ways', 'ifname . ipv4_addr . inet_service', ways)}
   chain arrive {
     type filter hook prerouting priority -450; policy drop
     iifname . ether saddr . ip saddr @members fib daddr type { unicast, local } accept
@@ -70,11 +79,13 @@ ${set('targets', 'ipv4_addr . inet_proto . inet_service', targets)}
   chain enter {
     type filter hook input priority filter; policy drop
     ct direction reply ct state established ip saddr . meta l4proto . th sport @targets accept
+    ct direction original meta l4proto tcp iifname . ip daddr . th dport @ways accept
     ${errorsOfKnown}
   }
   chain leave {
     type filter hook output priority filter; policy drop
     ip saddr ${gateway} ip daddr . meta l4proto . th dport @targets accept
+    ct direction reply meta l4proto tcp oifname . ip saddr . th sport @ways accept
     ip saddr != ${subnet} ip daddr . meta l4proto . th dport @targets accept
   }
 }

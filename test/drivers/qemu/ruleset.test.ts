@@ -12,13 +12,14 @@ test('a policy becomes one transaction that names every tap, MAC, address and po
     network,
     policy: { members: [web, db], rules: [wire] },
     targets: [{ address: web.address, transport: 'tcp', port: 80 }],
+    ways: [{ instance: 'db.1', address: network.gateway, port: 4430 }],
   });
 
   t.is(ruleset.replace(/sha256:\w+/, 'DIGEST'), guestbookRules);
 });
 
 test('without a policy nothing passes', (t) => {
-  const ruleset = rulesetOf({ network, policy: null, targets: [] });
+  const ruleset = rulesetOf({ network, policy: null, targets: [], ways: [] });
 
   t.notRegex(ruleset, /elements/);
   t.is(ruleset.match(/policy drop/g)?.length, 5);
@@ -27,8 +28,18 @@ test('without a policy nothing passes', (t) => {
 test('equal policies give equal bytes, whatever their order', (t) => {
   const other = { from: 'db.1', to: 'web.1', transport: 'udp', port: 53 } as const;
 
-  const one = rulesetOf({ network, policy: { members: [web, db], rules: [wire, other] }, targets: [] });
-  const two = rulesetOf({ network, policy: { members: [db, web], rules: [other, wire] }, targets: [] });
+  const one = rulesetOf({
+    network,
+    policy: { members: [web, db], rules: [wire, other] },
+    targets: [],
+    ways: [],
+  });
+  const two = rulesetOf({
+    network,
+    policy: { members: [db, web], rules: [other, wire] },
+    targets: [],
+    ways: [],
+  });
 
   t.is(one, two);
   t.is(rulesetDigest(one)?.length, 71);
@@ -40,7 +51,7 @@ for (const [what, member] of [
 ] as const)
   test(`text that is no ${what} never reaches the packet filter`, (t) => {
     const refused = t.throws(
-      () => rulesetOf({ network, policy: { members: [member], rules: [] }, targets: [] }),
+      () => rulesetOf({ network, policy: { members: [member], rules: [] }, targets: [], ways: [] }),
       { instanceOf: EngineError },
     );
 
@@ -72,6 +83,12 @@ table inet sheaf {
       10.83.4.2 . tcp . 80
     }
   }
+  set ways {
+    type ifname . ipv4_addr . inet_service
+    elements = {
+      "v-03d163f5c1e6" . 10.83.4.1 . 4430
+    }
+  }
   chain arrive {
     type filter hook prerouting priority -450; policy drop
     iifname . ether saddr . ip saddr @members fib daddr type { unicast, local } accept
@@ -86,11 +103,13 @@ table inet sheaf {
   chain enter {
     type filter hook input priority filter; policy drop
     ct direction reply ct state established ip saddr . meta l4proto . th sport @targets accept
+    ct direction original meta l4proto tcp iifname . ip daddr . th dport @ways accept
     ct state related icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
   }
   chain leave {
     type filter hook output priority filter; policy drop
     ip saddr 10.83.4.1 ip daddr . meta l4proto . th dport @targets accept
+    ct direction reply meta l4proto tcp oifname . ip saddr . th sport @ways accept
     ip saddr != 10.83.4.0/24 ip daddr . meta l4proto . th dport @targets accept
   }
 }
