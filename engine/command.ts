@@ -18,6 +18,8 @@ export const toolPackages: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   mksquashfs: 'squashfs-tools',
   mmdebstrap: 'mmdebstrap',
+  newgidmap: 'uidmap',
+  newuidmap: 'uidmap',
   'mkfs.ext4': 'e2fsprogs',
   mount: 'mount',
   nft: 'nftables',
@@ -127,7 +129,8 @@ export async function requireTools(tools: readonly string[]): Promise<void> {
   });
 }
 
-async function isInstalled(tool: string): Promise<boolean> {
+/** Tells whether a program is on the search path. */
+export async function isInstalled(tool: string): Promise<boolean> {
   for (const folder of toolPath().split(':')) {
     const path = join(folder, tool);
     const isProgram = await access(path, constants.X_OK).then(

@@ -63,11 +63,11 @@ export async function prepareNamespace(
   );
 }
 
-/** Makes an instance's tap when it is not there, down: not a packet passes it. */
+/** Makes an instance's tap when it is not there, down: not a packet passes it. Root inside may open it without further rights. */
 export async function ensureTap(namespace: Namespace, instance: string, signal: AbortSignal): Promise<void> {
   const tap = tapName(instance);
   if ((await listTaps(namespace, signal)).includes(tap)) return;
-  await inNamespace(namespace, ['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap'], signal);
+  await inNamespace(namespace, ['ip', 'tuntap', 'add', 'dev', tap, 'mode', 'tap', 'user', '0'], signal);
 }
 
 /** Puts a tap up, with the only neighbour that it can have. The rules must know it before. */

@@ -86,12 +86,25 @@ export async function bootTime(): Promise<number | null> {
 // USER_HZ is 100 on every architecture that Linux shows to user space
 const ticksPerSecond = 100;
 
-/** The real user counts: a program with the set-user-id bit runs as root for whoever started it. */
+/**
+ * Of root, the real user counts: a program with the set-user-id bit runs as root for whoever started it. Others own what
+ * they may trace: processes of their own, set-user-id ones left out, and all in their user namespaces.
+ */
 function isOurs(pid: string, user: number | undefined): boolean {
+  if (process.geteuid?.() !== 0) return mayTrace(pid);
   const [, text] = /^Uid:\t(\d+)/m.exec(readProcess(pid, 'status')) ?? [];
   if (text === undefined) return false;
   const real = Number(text);
   return real === process.getuid?.() || (user === undefined ? real >= firstUserId : real === user);
+}
+
+function mayTrace(pid: string): boolean {
+  try {
+    readlinkSync(`/proc/${pid}/ns/user`); // the kernel asks for the right to trace (ptrace(2), access mode checking)
+    return true;
+  } catch {
+    return false; // it may have ended, too
+  }
 }
 
 function commandLine(pid: string): readonly string[] {
