@@ -166,8 +166,7 @@ function refusal(why: string, command: string): Refusal {
 }
 
 async function readCircumstances(): Promise<Circumstances> {
-  const read = (path: string): Promise<string | undefined> =>
-    readFile(path, 'utf8').catch(() => undefined);
+  const read = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
   return {
     maxUserNamespaces: await read('/proc/sys/user/max_user_namespaces'),
     unprivilegedClone: await read('/proc/sys/kernel/unprivileged_userns_clone'),

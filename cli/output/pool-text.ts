@@ -12,7 +12,7 @@ export function formatPool(
   const { pool, capabilities, servers } = shown;
   const isolation = capabilities.isolates
     ? style.green('wires are enforced')
-    : style.red(`none: ${visibleLine(capabilities.isolationReason ?? 'no reason is known')}`);
+    : style.red(`none: ${refusalText(capabilities)}`);
   return [
     style.bold(`pool ${visibleLine(pool.name)}`),
     formatTable(
@@ -22,6 +22,7 @@ export function formatPool(
         ['runs', capabilities.runs === 'vm' ? 'virtual machines' : 'containers'],
         ['accelerator', `${capabilities.accelerator.name}: ${visibleLine(capabilities.accelerator.reason)}`],
         ['isolation', isolation],
+        ...(capabilities.confinement ? [['rights', visibleLine(capabilities.confinement.reason)]] : []),
         ['overhead', `${formatResources(capabilities.overhead)} for each instance`],
       ],
       '  ',
@@ -37,6 +38,11 @@ export function formatPool(
       '  ',
     ),
   ].join('\n');
+}
+
+function refusalText({ isolationReason, isolationRemedy }: Capabilities): string {
+  const reason = visibleLine(isolationReason ?? 'no reason is known');
+  return isolationRemedy === undefined ? reason : `${reason}. ${visibleLine(isolationRemedy)}`;
 }
 
 function free({ capacity, used }: Server): Resources {

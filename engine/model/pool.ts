@@ -34,6 +34,10 @@ export type Capabilities = {
   /** Whether wires are enforced outside the instance; when not, `isolationReason` says why. */
   readonly isolates: boolean;
   readonly isolationReason?: string;
+  /** What lets this user enforce them, when they only lack the rights. */
+  readonly isolationRemedy?: string;
+  /** As whom instances run on the server, such as `root` or `lent-users`, and why; absent where the provider decides. */
+  readonly confinement?: { readonly name: string; readonly reason: string };
   /** How instances are executed, such as `tcg` or `kvm`, and why. */
   readonly accelerator: { readonly name: string; readonly reason: string };
   /** What one instance costs beyond its appliance's resources. */

@@ -207,7 +207,9 @@ test('a pool shows what it can do and what is free on its servers', (t) => {
     capabilities: {
       runs: 'vm',
       isolates: false,
-      isolationReason: 'nft is not installed',
+      isolationReason: 'there is no tun device',
+      isolationRemedy: 'As root: modprobe tun',
+      confinement: { name: 'lent-users', reason: 'started by ann' },
       accelerator: { name: 'tcg', reason: 'no /dev/kvm' },
       overhead: { cpuMillicores: 50, memoryBytes: 2 ** 27, diskBytes: 0 },
     },
@@ -229,7 +231,8 @@ test('a pool shows what it can do and what is free on its servers', (t) => {
   addresses    10.83.0.0/16
   runs         virtual machines
   accelerator  tcg: no /dev/kvm
-  isolation    none: nft is not installed
+  isolation    none: there is no tun device. As root: modprobe tun
+  rights       started by ann
   overhead     0.05 cores, 128 MiB memory, 0 B disk for each instance
 servers:
   local  open  1.5 cores, 3 GiB memory, 10 GiB disk free of 2 cores, 4 GiB memory, 10 GiB disk`,

@@ -144,6 +144,17 @@ test('a pool that cannot enforce the wires runs nothing', async (t) => {
   });
 });
 
+test('a user without the rights to enforce the wires is told what gives them', async (t) => {
+  const house = newHouse();
+  const refusal = { isolationReason: 'no tap for you', isolationRemedy: 'As root: chmod it' };
+  const { context } = house.enter({ capabilities: { isolates: false, ...refusal } });
+
+  const error = await t.throwsAsync(up(context, upRequest(blueprint), closure));
+
+  t.like(error, { code: 'ROOT_REQUIRED', hint: 'As root: chmod it' });
+  t.regex(error?.message ?? '', /no tap for you/);
+});
+
 test('images that cannot be built leave no deployment behind', async (t) => {
   const house = newHouse();
   const { context } = house.enter();

@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { access, constants, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../command.ts';
 import { type Digest, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import { currentBoot, processIdentity } from '../../process-identity.ts';
 import { systemCode } from '../../system-code.ts';
+import { currentUser } from '../../user-namespace.ts';
 import { makeFolder, writeWhole } from '../../whole-file.ts';
 import { openChannel, plainText } from './channel.ts';
 import { consoleIn } from './console.ts';
@@ -37,6 +38,7 @@ export async function findAccelerator(
 ): Promise<Accelerator> {
   const number = await deviceNumber();
   if (number === undefined) return { name: 'tcg', reason: `there is no ${device}` };
+  if (!(await mayUse())) return { name: 'tcg', reason: `this user may not use ${device}. ${groupRemedy()}` };
   if (kit === undefined)
     return { name: 'tcg', reason: `${device} is not tried yet: the guest kit is not built` };
   const version = (await runCommand('qemu-system-x86_64', ['--version'], { signal })).stdout;
@@ -101,6 +103,17 @@ async function removeOldProbes(runtime: string): Promise<void> {
     if (pid !== undefined && processIdentity(Number(pid)) === undefined)
       await rm(join(runtime, name), { recursive: true, force: true });
   }
+}
+
+async function mayUse(): Promise<boolean> {
+  return await access(device, constants.R_OK | constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+function groupRemedy(): string {
+  return `As root: usermod --append --groups kvm ${currentUser().name}`;
 }
 
 async function deviceNumber(): Promise<string | undefined> {

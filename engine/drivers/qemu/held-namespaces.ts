@@ -52,7 +52,9 @@ const dropRights: readonly string[] = [
 
 function findHolders(deployment: string): readonly ProcessIdentity[] {
   const mark = namespaceName(deployment);
-  return findProcesses((args) => args[0] === mark).toSorted((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
+  return findProcesses((args) => args[0] === mark).toSorted(
+    (a, b) => a.startTicks - b.startTicks || a.pid - b.pid,
+  );
 }
 
 async function startHolder(

@@ -1,6 +1,11 @@
 import { requireTools, runCommand } from '../../command.ts';
 import { EngineError } from '../../errors.ts';
-import { type Refusal, type SubordinateIds, userNamespaceOptions, userNamespaceRefusal } from '../../user-namespace.ts';
+import {
+  type Refusal,
+  type SubordinateIds,
+  userNamespaceOptions,
+  userNamespaceRefusal,
+} from '../../user-namespace.ts';
 import { plainText } from './channel.ts';
 import { rulesetDigest, rulesetOf } from './ruleset.ts';
 

@@ -7,6 +7,7 @@ import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
 import type { Step } from '../../model/step.ts';
 import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
+import { currentUser } from '../../user-namespace.ts';
 import { makeFolder } from '../../whole-file.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
@@ -15,14 +16,14 @@ import type { DriverContext } from './context.ts';
 import { execute } from './exec.ts';
 import { findDeployments, leaveNote, restoreRecords } from './found.ts';
 import { findMachines } from './instance.ts';
-import { isolationRefusal } from './isolation.ts';
+import { type IsolationRefusal, isolationRefusal } from './isolation.ts';
 import { type Layout, layoutOf, runtimeFiles } from './layout.ts';
 import { readConsole } from './logs.ts';
 import { overhead } from './machine.ts';
-import { openNamedNamespaces } from './named-namespaces.ts';
 import { observeDeployment } from './observe.ts';
 import { performStep } from './perform.ts';
 import { readRecord } from './record.ts';
+import { findRights, type Rights } from './rights.ts';
 import { localServer } from './servers.ts';
 
 /** What the qemu driver is opened with. */
@@ -45,6 +46,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
   await makeFolder(layout.runtime);
   const { pool, blobs, kit } = options;
   const drafts = await openProcessFolder(draftsFolder(layout));
+  const rights = await findRights(currentUser());
   const findings = new Map<Digest | undefined, Promise<Accelerator>>();
   const accelerator: DriverContext['accelerator'] = async (kitDigest, signal) => {
     const known = findings.get(kitDigest);
@@ -55,10 +57,10 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
     return await finding;
   };
   // two layers at once keep two processors busy; more would only take memory
-  return new QemuDriver({
+  const context: DriverContext = {
     pool,
     layout,
-    namespaces: openNamedNamespaces(),
+    namespaces: rights.namespaces,
     drafts,
     blobs,
     kit,
@@ -66,7 +68,8 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
     disksInMaking: new Map(),
     rules: pLimit(1),
     accelerator,
-  });
+  };
+  return new QemuDriver(context, rights);
 }
 
 function draftsFolder({ home }: Layout): string {
@@ -76,22 +79,26 @@ function draftsFolder({ home }: Layout): string {
 class QemuDriver implements Driver {
   readonly name = 'qemu';
   readonly #context: DriverContext;
-  #refusal: Promise<string | undefined> | undefined;
+  readonly #rights: Rights;
+  #refusal: Promise<IsolationRefusal | undefined> | undefined;
 
-  constructor(context: DriverContext) {
+  constructor(context: DriverContext, rights: Rights) {
     this.#context = context;
+    this.#rights = rights;
   }
 
   async capabilities(signal: AbortSignal): Promise<Capabilities> {
-    this.#refusal ??= isolationRefusal(process.geteuid?.() ?? 0, signal);
+    this.#refusal ??= isolationRefusal(this.#rights.unprivileged, signal);
     this.#refusal.catch(() => {
       this.#refusal = undefined; // a missing tool may be installed meanwhile
     });
-    const isolationReason = await this.#refusal;
+    const refusal = await this.#refusal;
     return {
       runs: 'vm',
-      isolates: isolationReason === undefined,
-      ...(isolationReason !== undefined && { isolationReason }),
+      isolates: refusal === undefined,
+      ...(refusal && { isolationReason: refusal.reason }),
+      ...(refusal?.remedy !== undefined && { isolationRemedy: refusal.remedy }),
+      confinement: this.#rights.confinement,
       accelerator: await this.#context.accelerator(await this.#context.kit(), signal),
       overhead,
     };

@@ -16,7 +16,7 @@ export const checkout = fileURLToPath(new URL('../../../', import.meta.url));
  *
  * Kept between runs, so that the base, the kit and the images are built once for a checkout.
  */
-export const testHome = join(checkout, '.cache/test');
+export const testHome = process.env['SHEAF_TEST_HOME'] ?? join(checkout, '.cache/test');
 
 /** Downloaded packages, kept between runs; for tests that build in a home of their own. */
 export const packageCache = join(testHome, 'cache');
