@@ -94,13 +94,19 @@ func openConsole(options machineOptions) error {
 	return nil
 }
 
-// openFolder makes a folder that is to belong to a user, and goes there.
+// openFolder makes a folder that is to belong to a user, and goes there. It and all that is made in it stay our group's too:
+// whoever is not the host's root could neither read nor remove it otherwise.
 func openFolder(folder string, user int) error {
+	syscall.Umask(0o077)
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	if user != 0 {
-		if err := os.Lchown(folder, user, user); err != nil {
+		syscall.Umask(0o007)
+		if err := os.Lchown(folder, user, os.Getegid()); err != nil {
+			return err
+		}
+		if err := os.Chmod(folder, 0o770|os.ModeSetgid); err != nil {
 			return err
 		}
 	}
@@ -124,7 +130,7 @@ func writeEnd(state *os.ProcessState) {
 		end = map[string]any{"signal": status.Signal().String()}
 	}
 	if text, err := json.Marshal(end); err == nil {
-		_ = os.WriteFile(endName, text, 0o600)
+		_ = os.WriteFile(endName, text, 0o660)
 	}
 }
 

@@ -74,7 +74,7 @@ func (l *Log) append(text []byte) int {
 }
 
 func (l *Log) open() bool {
-	file, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := os.OpenFile(l.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o660) // the umask leaves it to its owner alone, or to a group
 	if err != nil {
 		return false
 	}

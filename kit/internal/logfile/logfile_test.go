@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
 func TestTheLogIsSetAsideAtItsSize(t *testing.T) {
+	defer syscall.Umask(syscall.Umask(0o007))
 	path := filepath.Join(t.TempDir(), "log")
 	log := New(path, 10, 2)
 	for i := 0; i < 5; i++ {
@@ -22,7 +24,7 @@ func TestTheLogIsSetAsideAtItsSize(t *testing.T) {
 		}
 	}
 	state, _ := os.Stat(path)
-	if state.Mode().Perm() != 0o600 {
+	if state.Mode().Perm() != 0o660 {
 		t.Errorf("%v", state.Mode())
 	}
 }
