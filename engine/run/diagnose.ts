@@ -90,7 +90,7 @@ async function examinePool(pool: Pool, subject: DiagnosisSubject): Promise<reado
 }
 
 function describe({ name }: Pool, capabilities: Capabilities): readonly Diagnosis[] {
-  const { accelerator, isolates, isolationReason, runs } = capabilities;
+  const { accelerator, confinement, isolates, isolationReason, isolationRemedy, runs } = capabilities;
   const isolation = { area: 'pool', name: `${name} isolation` } as const;
   const speed = { area: 'pool', name: `${name} accelerator` } as const;
   return [
@@ -100,7 +100,7 @@ function describe({ name }: Pool, capabilities: Capabilities): readonly Diagnosi
           ...isolation,
           state: 'failed',
           message: `wires cannot be enforced: ${isolationReason ?? 'no reason is known'}`,
-          hint: 'Nothing is run where traffic cannot be kept to the wires.',
+          hint: isolationRemedy ?? 'Nothing is run where traffic cannot be kept to the wires.',
         },
     runs === 'vm' && accelerator.name === 'tcg'
       ? {
@@ -110,6 +110,9 @@ function describe({ name }: Pool, capabilities: Capabilities): readonly Diagnosi
           hint: 'Where the processor and the system offer KVM, let this user open /dev/kvm.',
         }
       : { ...speed, state: 'good', message: `${accelerator.name}: ${accelerator.reason}` },
+    ...(confinement === undefined
+      ? []
+      : [{ area: 'pool', name: `${name} rights`, state: 'good', message: confinement.reason } as const]),
   ];
 }
 
