@@ -62,15 +62,15 @@ export function layersOf(list: PackingList): readonly Descriptor[] {
   return distinct([...textsOf(list), ...list.contents.map(({ layer }) => layer), ...bulkOf(list)]);
 }
 
-/** Lists the parts that a thin bundle leaves out: the layers of images, the parts of the kit, disks. */
+/** Lists the parts that a thin bundle leaves out: the layers of images and the parts of the kit. */
 export function bulkOf(list: PackingList): readonly Descriptor[] {
-  const disks = Object.values(list.files).filter(({ mediaType }) => mediaType === mediaTypes.disk);
   const images = inOrder(list.images);
-  return distinct([...(list.kit?.parts ?? []), ...images.flatMap(({ layers }) => layers), ...disks]);
+  return distinct([...(list.kit?.parts ?? []), ...images.flatMap(({ layers }) => layers)]);
 }
 
-function textsOf(list: PackingList): readonly Descriptor[] {
-  const files = inOrder(list.files).filter(({ mediaType }) => mediaType !== mediaTypes.disk);
+/** Lists the texts that a packing list names: descriptions and their files, images' manifests and configurations, the kit's. */
+export function textsOf(list: PackingList): readonly Descriptor[] {
+  const files = inOrder(list.files);
   const images = inOrder(list.images).flatMap(({ manifest, config }) => [
     { ...manifest, mediaType: mediaTypes.imageManifest },
     { ...config, mediaType: mediaTypes.imageConfig },

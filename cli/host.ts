@@ -1,5 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/index.ts';
+import type { Bundles } from './bundles.ts';
 import type { Style } from './output/style.ts';
 
 /** A stream that may be a terminal, and then has a size. */
@@ -26,6 +27,8 @@ export type Host = {
   readonly signal: AbortSignal;
   /** Puts the engine together on the first call; closed by whoever runs the verb. */
   engine(): Promise<Engine>;
+  /** What bundles are handled with; cheap. */
+  bundles(): Promise<Bundles>;
   /** Writes lines for people to standard output. */
   print(text: string): void;
   /** Writes one line of JSON to standard output. */

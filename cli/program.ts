@@ -11,12 +11,15 @@ import { addEvents } from './commands/events.ts';
 import { addExec } from './commands/exec.ts';
 import { addGraph } from './commands/graph.ts';
 import { addInit } from './commands/init.ts';
+import { addInspect } from './commands/inspect.ts';
 import { addLock } from './commands/lock.ts';
 import { addLogs } from './commands/logs.ts';
+import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPool } from './commands/pool.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
+import { addVerify } from './commands/verify.ts';
 import { reportFailure } from './failure.ts';
 import type { RunVerb } from './host.ts';
 import { takeFolder } from './options.ts';
@@ -31,6 +34,9 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addGraph,
   addLock,
   addBuild,
+  addPack,
+  addInspect,
+  addVerify,
   addPlan,
   addUp,
   addStatus,

@@ -40,6 +40,7 @@ export function createRunner(
         opened ??= openEngine(process, options.home);
         return opened;
       },
+      bundles: async () => (await import('./compose.ts')).composeBundles(),
       print: (text) => void (output.isOpen && stdout.write(`${text}\n`)),
       printJson: (value) => void (output.isOpen && stdout.write(`${JSON.stringify(value)}\n`)),
       warn: (text) => void stderr.write(`${text}\n`),

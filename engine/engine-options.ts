@@ -4,6 +4,8 @@ import type { Driver } from './drivers/driver.ts';
 import type { Blobs } from './model/blob.ts';
 import type { Report } from './model/event.ts';
 import type { ImageFetcher } from './model/image-fetcher.ts';
+import type { OpenPacked } from './model/packed-source.ts';
+import type { PackingList } from './model/packing-list.ts';
 import type { Pool } from './model/pool.ts';
 import type { TemplateKind } from './model/template-kind.ts';
 
@@ -33,6 +35,8 @@ export type EngineOptions = {
   readonly openDriver: (pool: Pool, parts: DriverParts) => Promise<Driver>;
   /** For appliances whose image lies at a registry; absent where none can be asked. */
   readonly images?: ImageFetcher;
+  /** Opens sources that come packed; without it every source is a folder. */
+  readonly openPacked?: OpenPacked;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** Makes ids of 12 lower-case letters and digits, the first a letter. */
@@ -41,6 +45,13 @@ export type EngineOptions = {
 
 /** What a long call takes besides its subject. */
 export type CallOptions = { readonly signal: AbortSignal; readonly report: Report };
+
+/** What `pack` answers: all that a bundle is made of. */
+export type PackAnswer = {
+  readonly list: PackingList;
+  /** Holds every part that the list names. */
+  readonly blobs: Pick<Blobs, 'open'>;
+};
 
 /** One image, as `build` answers. */
 export type BuildAnswer = {

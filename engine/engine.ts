@@ -1,16 +1,24 @@
 import { join, resolve } from 'node:path';
 import pLimit from 'p-limit';
+import { compile } from './compile/compile.ts';
 import { graphOfSource } from './compile/graph-of-source.ts';
 import { type Loaded, load, requireSound } from './compile/load.ts';
 import { changedNames, lockOf, lockText } from './compile/lock.ts';
 import type { CompileInputs } from './compile/settle-parameters.ts';
 import type { DeploymentIdentity, Driver } from './drivers/driver.ts';
-import type { BuildAnswer, CallOptions, EngineOptions, ExecOptions, InitAnswer } from './engine-options.ts';
+import type {
+  BuildAnswer,
+  CallOptions,
+  EngineOptions,
+  ExecOptions,
+  InitAnswer,
+  PackAnswer,
+} from './engine-options.ts';
 import { EngineError } from './errors.ts';
 import { nameHint } from './formats/nearest-name.ts';
 import { freePorts } from './free-ports.ts';
 import { renderGraph } from './graph/render-graph.ts';
-import { type ClosureRequest, findClosure, makeClosure } from './images/closure.ts';
+import { checkRunnable, findClosure, makeClosure } from './images/closure.ts';
 import type { BuildContext } from './images/context.ts';
 import { buildKit, findKit } from './images/kit.ts';
 import { makeImages } from './images/make-images.ts';
@@ -18,16 +26,21 @@ import { writeTemplate } from './init/write-template.ts';
 import { listenRefusal } from './listen-refusal.ts';
 import { instancesOf } from './model/blueprint.ts';
 import type { Diagnosis } from './model/diagnosis.ts';
+import type { PackedSource } from './model/packed-source.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
 import type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
 import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
 import type { DeploymentRecord } from './model/store.ts';
 import type { TemplateKind } from './model/template-kind.ts';
 import { openState, type State } from './open-state.ts';
+import { loadPacked, withoutInputs } from './packing/load-packed.ts';
+import { makePackingList } from './packing/make-list.ts';
+import { checkPackedImages, packedClosure } from './packing/packed-closure.ts';
 import type { Problem } from './problems.ts';
 import { currentProcess, isAlive } from './process-identity.ts';
 import { listNames } from './read/find-appliance.ts';
 import { lockFile } from './read/read-lock.ts';
+import { checkTemplate } from './render/check-template.ts';
 import { openRenderer, type Renderer } from './render/renderer.ts';
 import { type AdoptAnswer, adopt } from './run/adopt.ts';
 import { type Arrival, bringAll } from './run/bring-all.ts';
@@ -72,13 +85,15 @@ export class Engine {
   }
 
   /** Finds every problem of an appliance, assembly or application. Changes nothing. @throws EngineError SOURCE_MISSING */
-  async check(path: string): Promise<readonly Problem[]> {
-    return (await this.#load(path, null)).compiled.problems;
+  async check(path: string, options: CallOptions = silent): Promise<readonly Problem[]> {
+    return await this.#withSource(path, null, options, async ({ compiled }) => compiled.problems);
   }
 
   /** Draws the graph of an application or assembly. @throws EngineError SOURCE_MISSING, INPUT_INVALID with `details.problems` */
-  async graph(path: string, format: GraphFormat): Promise<string> {
-    return renderGraph(graphOfSource(requireSound(path, await this.#load(path, null)).source), format);
+  async graph(path: string, format: GraphFormat, options: CallOptions = silent): Promise<string> {
+    return await this.#withSource(path, null, options, async (loaded) =>
+      renderGraph(graphOfSource(requireSound(path, loaded).source), format),
+    );
   }
 
   /**
@@ -121,26 +136,50 @@ export class Engine {
     }));
   }
 
+  /**
+   * Makes everything that a bundle of a source holds, or finds it made already.
+   *
+   * @param path - of an application, assembly or appliance, as a folder or description
+   * @throws EngineError SOURCE_MISSING, INPUT_INVALID; as `build` does
+   */
+  async pack(path: string, options: CallOptions): Promise<PackAnswer> {
+    const { source, compiled } = requireSound(path, await this.#load(path, null));
+    const { blueprint } = compile(source, withoutInputs, checkTemplate);
+    const { kitSources } = this.#options;
+    const context = await this.#buildContext(options);
+    const list = await makePackingList({ source, compiled, blueprint, kitSources }, context);
+    return { list, blobs: context.blobs };
+  }
+
   /** Tells what `up` would do, and why. Changes nothing. @throws EngineError as `up` does before it begins */
   async plan(request: DeployRequest, options: CallOptions): Promise<PlanReport> {
     const { store, blobs } = await this.#open();
-    const { upRequest, closureRequest } = await this.#prepare(request);
-    const { closure, missing } = await findClosure(closureRequest, { blobs, refs: store.refs });
-    return await planUp(
-      await this.#runContext(this.#pool(request.pool), options),
-      upRequest,
-      closure,
-      missing,
-    );
+    return await this.#prepare(request, options, async (upRequest, { compiled }, packed) => {
+      const { kitSources } = this.#options;
+      const { closure, missing } = packed
+        ? { ...(await packedClosure(packed, upRequest.blueprint)), missing: [] }
+        : await findClosure({ ...compiled, ...upRequest, kitSources }, { blobs, refs: store.refs });
+      const run = await this.#runContext(this.#pool(request.pool), options);
+      return await planUp(run, upRequest, closure, missing);
+    });
   }
 
   /** Brings a deployment up, or resumes what was interrupted; returns when every instance is healthy. */
   async up(request: DeployRequest, options: CallOptions): Promise<DeploymentStatus> {
-    const { upRequest, closureRequest } = await this.#prepare(request);
-    const run = await this.#runContext(this.#pool(request.pool), options);
-    return await up(run, upRequest, async (signal) =>
-      makeClosure(closureRequest, await this.#buildContext({ ...options, signal })),
-    );
+    return await this.#prepare(request, options, async (upRequest, { compiled }, packed) => {
+      const { blueprint } = upRequest;
+      const run = await this.#runContext(this.#pool(request.pool), options);
+      return await up(run, upRequest, async (signal) => {
+        const context = await this.#buildContext({ ...options, signal });
+        const { kitSources } = this.#options;
+        if (packed === undefined) return await makeClosure({ ...compiled, blueprint, kitSources }, context);
+        const { closure, images } = await packedClosure(packed, blueprint);
+        checkRunnable(blueprint, images, context);
+        await packed.storeParts(context.blobs, context);
+        await checkPackedImages(packed.list, context.blobs);
+        return closure;
+      });
+    });
   }
 
   /** Stops a deployment and removes it. @throws EngineError DEPLOYMENT_MISSING */
@@ -273,36 +312,48 @@ export class Engine {
     return await load(path, inputs, { catalogs, workingDirectory, update });
   }
 
+  /** Reads a folder, or opens what comes packed; the latter stays open while `use` works. */
+  async #withSource<T>(
+    source: string,
+    inputs: CompileInputs | null,
+    options: CallOptions,
+    use: (loaded: Loaded, packed: PackedSource | undefined) => Promise<T>,
+  ): Promise<T> {
+    const packed = await this.#options.openPacked?.(source, options);
+    if (packed === undefined) return await use(await this.#load(source, inputs), undefined);
+    try {
+      const scratch = join(this.#options.home, 'scratch');
+      return await use(await loadPacked(source, packed, inputs, scratch), packed);
+    } finally {
+      await packed.close();
+    }
+  }
+
   /** Compiles what shall be deployed and puts given secrets apart from all that is stored plainly. */
-  async #prepare(
+  async #prepare<T>(
     request: DeployRequest,
-  ): Promise<{ readonly upRequest: UpRequest; readonly closureRequest: ClosureRequest }> {
+    options: CallOptions,
+    use: (upRequest: UpRequest, loaded: Loaded, packed: PackedSource | undefined) => Promise<T>,
+  ): Promise<T> {
     const { name, source, set, expose } = request;
     const { store } = await this.#open();
     const current = await store.deployment(owner, name);
     const held = current ? await store.secrets(current.id) : [];
     const recorded = current?.spec.inputs.set ?? {};
     const inputs = { set, recorded, expose, heldSecrets: held.map((secret) => secret.name) };
-    const { compiled } = requireSound(source, await this.#load(source, inputs));
-    const { blueprint, templates, contents, images, givenSecrets } = compiled;
-    if (blueprint === null) {
-      throw new EngineError('SOURCE_MISSING', `${source} is no application, so it cannot be deployed`, {
-        hint: 'Name a folder with an application.yaml.',
-      });
-    }
-    const open = Object.entries({ ...recorded, ...set }).filter(
-      ([key]) => !givenSecrets.has(`parameter/${key}`),
-    );
-    return {
-      upRequest: {
-        owner,
-        name,
-        blueprint,
-        inputs: { set: Object.fromEntries(open), expose },
-        secrets: givenSecrets,
-      },
-      closureRequest: { blueprint, templates, contents, images, kitSources: this.#options.kitSources },
-    };
+    return await this.#withSource(source, inputs, options, async (loaded, packed) => {
+      const { blueprint, givenSecrets } = requireSound(source, loaded).compiled;
+      if (blueprint === null) {
+        throw new EngineError('SOURCE_MISSING', `${source} is no application, so it cannot be deployed`, {
+          hint: 'Name a folder with an application.yaml, or a bundle of an application.',
+        });
+      }
+      const open = Object.entries({ ...recorded, ...set }).filter(
+        ([key]) => !givenSecrets.has(`parameter/${key}`),
+      );
+      const given = { set: Object.fromEntries(open), expose };
+      return await use({ owner, name, blueprint, inputs: given, secrets: givenSecrets }, loaded, packed);
+    });
   }
 
   async #applianceFolders(names: readonly string[]): Promise<readonly string[]> {
@@ -394,6 +445,8 @@ export class Engine {
     return { record, driver: await this.#driver(this.#pool(record.pool)), identity: identityOf(record) };
   }
 }
+
+const silent: CallOptions = { signal: new AbortController().signal, report: () => undefined };
 
 function instanceNames({ name, spec }: DeploymentRecord, wanted: string | undefined): readonly string[] {
   const names = instancesOf(spec.blueprint).map((instance) => instance.name);

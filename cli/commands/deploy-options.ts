@@ -16,7 +16,7 @@ export type DeployOptions = {
 export function takeDeployOptions(command: Command, source: '<source>' | '[source]'): Command {
   const named = source === '<source>' ? command.requiredOption.bind(command) : command.option.bind(command);
   return named('--as <name>', "the deployment's name")
-    .argument(source, "the application's folder or file")
+    .argument(source, "the application's folder or file, or a bundle")
     .option('--pool <pool>', 'where it runs (default: local)')
     .option('--set <name=value>', 'a parameter of the application; may be repeated', collectPair)
     .option(

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { type GraphFormat, graphFormats } from '../../engine/model/request.ts';
 import type { RunVerb } from '../host.ts';
 import { example } from '../options.ts';
+import { reportWarnings } from '../output/reporter.ts';
 import { visible } from '../output/visible.ts';
 
 /** Adds `graph`: the graph of a description, for people and for drawing tools. */
@@ -10,13 +11,18 @@ export function addGraph(program: Command, run: RunVerb): void {
     .command('graph')
     .summary('draw the graph of an application or assembly')
     .description('Writes the graph of an application or assembly; --json is short for --format json.')
-    .argument('<path>', 'its folder or file')
+    .argument('<path>', 'its folder or file, or a bundle')
     .addOption(new Option('--format <format>', 'how it is written').choices(graphFormats).default('text'))
     .addHelpText('after', example('graph applications/guestbook --format svg > guestbook.svg'))
     .action((path: string, options: { format: GraphFormat }) =>
       run('reads', async (host) => {
         const engine = await host.engine();
-        const text = (await engine.graph(path, host.isJson ? 'json' : options.format)).trimEnd();
+        const text = (
+          await engine.graph(path, host.isJson ? 'json' : options.format, {
+            signal: host.signal,
+            report: reportWarnings(host),
+          })
+        ).trimEnd();
         if (host.isJson) host.printJson(JSON.parse(text));
         else host.print(host.isTerminal ? visible(text) : text);
         return 0;

@@ -12,6 +12,7 @@ export type CandidateKind =
 
 /** By placeholder, as the help shows it. */
 const kinds: Readonly<Record<string, CandidateKind>> = {
+  bundle: 'file',
   command: 'free',
   dir: 'folder',
   file: 'file',

@@ -99,9 +99,20 @@ export function compile(
   const problems = settleFindings(list.findings);
   if (hasErrors(problems)) return { ...nothing, problems };
   const used = new Set(tree.parts.map((part) => part.described));
-  const images = [...used].flatMap((described) => imageOf(described, files.get(described)));
+  const parts: NeededParts = {
+    templates: new Map(
+      [...used].flatMap((described) =>
+        (files.get(described)?.templates ?? []).map(({ digest, text, source: name }) => [
+          digest,
+          { text, source: name },
+        ]),
+      ),
+    ),
+    contents: tree.parts.flatMap((part) => contents.get(part) ?? []),
+    images: [...used].flatMap((described) => imageOf(described, files.get(described))),
+  };
   if (inputs === null || tree.root.described.model.kind !== 'application')
-    return { ...nothing, problems, images };
+    return { ...nothing, ...parts, problems };
   // 8. Last, since a blueprint holds settled values only.
   const secrets = [...parameters.secrets, ...properties.secrets];
   const { wires } = connections;
@@ -122,16 +133,7 @@ export function compile(
   return {
     blueprint,
     problems,
-    templates: new Map(
-      [...used].flatMap((described) =>
-        (files.get(described)?.templates ?? []).map(({ digest, text, source: name }) => [
-          digest,
-          { text, source: name },
-        ]),
-      ),
-    ),
-    contents: tree.parts.flatMap((part) => contents.get(part) ?? []),
-    images,
+    ...parts,
     givenSecrets: parameters.givenSecrets,
   };
 }

@@ -2,13 +2,25 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import appliance from '../../schemas/appliance.schema.json' with { type: 'json' };
 import application from '../../schemas/application.schema.json' with { type: 'json' };
 import assembly from '../../schemas/assembly.schema.json' with { type: 'json' };
+import bundleIndex from '../../schemas/bundle-index.schema.json' with { type: 'json' };
+import bundleManifest from '../../schemas/bundle-manifest.schema.json' with { type: 'json' };
 import lock from '../../schemas/lock.schema.json' with { type: 'json' };
+import packingList from '../../schemas/packing-list.schema.json' with { type: 'json' };
 import pool from '../../schemas/pool.schema.json' with { type: 'json' };
 import { parseDuration, parseSize } from '../units.ts';
 import { faultOf, type SchemaFault } from './schema-fault.ts';
 import { isVersion } from './semver.ts';
 
-const schemas = { appliance, application, assembly, lock, pool } as const;
+const schemas = {
+  appliance,
+  application,
+  assembly,
+  lock,
+  pool,
+  'packing-list': packingList,
+  'bundle-manifest': bundleManifest,
+  'bundle-index': bundleIndex,
+} as const;
 
 /** The schemas in `schemas/`, without those of the command line's output. */
 export type SchemaName = keyof typeof schemas;

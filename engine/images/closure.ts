@@ -67,7 +67,8 @@ function append(lists: Map<string, readonly Descriptor[]>, path: string, layer: 
   lists.set(path, [...(lists.get(path) ?? []), layer]);
 }
 
-function imagesByPath(
+/** Sorts images by the appliances that run them. */
+export function imagesByPath(
   { appliances }: Blueprint,
   images: ReadonlyMap<string, Pick<MadeImage, 'layers' | 'defaults'>>,
 ): Pick<Closure, 'images' | 'defaults'> {
@@ -81,10 +82,10 @@ function imagesByPath(
   return { images: layers, ...(defaults.size > 0 && { defaults }) };
 }
 
-/** Looks at what images of others say of running them: a program there must be, and data that will be lost is told. */
-function checkRunnable(
+/** Looks at what images of others say of running them: a program there must be, and data that will be lost is told. @throws EngineError IMAGE_FAILED */
+export function checkRunnable(
   { appliances }: Blueprint,
-  images: ReadonlyMap<string, MadeImage>,
+  images: ReadonlyMap<string, Pick<MadeImage, 'defaults'>>,
   { report }: Pick<BuildContext, 'report'>,
 ): void {
   for (const { path, uses, services, volumes } of appliances) {

@@ -24,6 +24,14 @@ export interface Blobs {
   writeStream(
     content: AsyncIterable<Uint8Array>,
   ): Promise<{ readonly digest: Digest; readonly size: number }>;
+  /**
+   * Stores several blobs, all or none: each is held against its descriptor before the first gets its name.
+   *
+   * @throws EngineError BLOB_CORRUPT, DISK_FULL; whatever a content throws
+   */
+  writeAll(
+    parts: Iterable<{ readonly part: Descriptor; readonly content: () => AsyncIterable<Uint8Array> }>,
+  ): Promise<void>;
   /** Where a verified blob lies on this machine's disk, for tools that want a file. Read-only. */
   path(digest: Digest): string;
 }

@@ -11,7 +11,7 @@ export interface PackedSource {
   readonly list: PackingList;
   /** The identity: of the list's canonical JSON. */
   readonly digest: Digest;
-  /** Reads a file of the description whole; digest and size are verified. */
+  /** Reads a text that the list names, of the description or of an image; digest and size are verified. */
   readFile(digest: Digest): Promise<Uint8Array>;
   /**
    * Stores every part that the list names and the store lacks, all verified before the first is stored.

@@ -3,8 +3,29 @@ import type { Descriptor } from './blob.ts';
 import type { Lock } from './lock.ts';
 import type { DescriptionKind } from './source.ts';
 
+/** The media types of parts that are not OCI's and belong to no kit. */
+export const partMediaTypes = {
+  description: 'application/vnd.sheaf.description.v1+yaml',
+  /** A template or a set-up script. */
+  file: 'application/vnd.sheaf.file.v1',
+  kit: 'application/vnd.sheaf.kit.v1+json',
+} as const;
+
+/**
+ * How far a layer may unpack: no honest layer is both that large and that empty.
+ *
+ * @param layerBytes - of the layer as it is stored
+ * @param unpackedBytes - of what was unpacked so far
+ */
+export function isBomb(layerBytes: number, unpackedBytes: number): boolean {
+  return unpackedBytes > 256 * 2 ** 20 && unpackedBytes > 250 * layerBytes;
+}
+
 /** A file of a description, by its path in the packed folder, such as `appliances/php/1.0.0/site.njk`. */
 export type PackedFiles = Readonly<Record<string, Descriptor>>;
+
+/** Something that a description names and that is empty in the packed folder. */
+export type PackedPlace = { readonly kind: 'folder' | 'disk'; readonly digest: Digest };
 
 /** A content folder that became a layer: only the layer travels. */
 export type PackedContent = {
@@ -12,8 +33,6 @@ export type PackedContent = {
   readonly appliance: string;
   /** Name of the place. */
   readonly name: string;
-  /** The folder that the description names, relative to the packed folder; it is empty there. */
-  readonly folder: string;
   /** Absolute folder in the guest. */
   readonly to: string;
   /** Of the folder's canonical listing, as the blueprint names it. */
@@ -49,6 +68,11 @@ export type PackingList = {
   readonly platform: 'linux/amd64';
   readonly lock: Lock;
   readonly files: PackedFiles;
+  /**
+   * Content folders and disks that descriptions name, by path in the packed folder: the digest of a folder's canonical
+   * listing, or of the disk's bytes. What they hold travels as layers.
+   */
+  readonly places: Readonly<Record<string, PackedPlace>>;
   /** By appliance path and name. */
   readonly contents: readonly PackedContent[];
   /** By `NAME@VERSION` of the appliance. */

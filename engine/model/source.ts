@@ -16,6 +16,7 @@ export type Attachment =
       readonly folder: string;
       /** Of the canonical listing. */
       readonly digest: Digest;
+      /** None when the folder comes packed. */
       readonly entries: readonly ContentEntry[];
     }
   | { readonly kind: 'disk' /** Absolute. */; readonly file: string; readonly digest: Digest }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { digestOf } from '../digest.ts';
+import { type Digest, digestOf } from '../digest.ts';
 import { memberOf, valuesOf } from '../model/members.ts';
 import { type Attachment, attachmentKey, type DescriptionKind } from '../model/source.ts';
 import { findInside } from './find-inside.ts';
@@ -10,6 +10,12 @@ import { listFolder } from './list-folder.ts';
 import { readText } from './read-text.ts';
 
 const maxTextBytes = 2 ** 20;
+/**
+ * Where a packed source's content folders and disks would lie: their digests, by absolute path of the empty folder or
+ * file. What they hold travels beside.
+ */
+export type PackedPlaces = ReadonlyMap<string, Digest>;
+
 // Schemas bound what one appliance may name, but they are checked later.
 const maxAttachments = 10_000;
 
@@ -24,12 +30,13 @@ export async function readAttachments(
   value: unknown,
   folder: string,
   signal?: AbortSignal,
+  packed: PackedPlaces = new Map(),
 ): Promise<ReadonlyMap<string, Attachment>> {
   const found = new Map<string, Attachment>();
   for (const [form, path] of kind === 'appliance' ? ownPaths(value) : contentPaths(value)) {
     const key = attachmentKey(form, path);
     if (!found.has(key) && found.size < maxAttachments)
-      found.set(key, await readAttachment(form, path, folder, signal));
+      found.set(key, await readAttachment(form, path, folder, signal, packed));
   }
   return found;
 }
@@ -63,6 +70,7 @@ async function readAttachment(
   path: string,
   folder: string,
   signal: AbortSignal | undefined,
+  packed: PackedPlaces,
 ): Promise<Attachment> {
   const inside = await findInside(folder, path);
   if ('code' in inside) return { kind: 'refused', ...inside };
@@ -78,10 +86,14 @@ async function readAttachment(
       return { kind: 'text', text: outcome.text, digest: digestOf(outcome.text) };
     }
     case 'folder': {
+      const digest = packed.get(inside.file);
+      if (digest !== undefined) return { kind: 'folder', folder: inside.file, digest, entries: [] };
       const outcome = await listFolder(inside.file, signal);
       return 'code' in outcome ? refused(outcome) : { kind: 'folder', folder: inside.file, ...outcome };
     }
     case 'disk': {
+      const digest = packed.get(inside.file);
+      if (digest !== undefined) return { kind: 'disk', file: inside.file, digest };
       const facts = await stat(inside.file);
       if (!facts.isFile()) {
         return refused({ code: 'FILE_UNFIT', message: 'is not a regular file', hint: 'Name a disk image.' });

@@ -4,7 +4,7 @@ import { descriptionLimits, parseYaml } from '../formats/parse-yaml.ts';
 import type { Finding } from '../model/finding.ts';
 import { memberOf } from '../model/members.ts';
 import type { Description, DescriptionKind } from '../model/source.ts';
-import { readAttachments } from './read-attachments.ts';
+import { type PackedPlaces, readAttachments } from './read-attachments.ts';
 import { readText } from './read-text.ts';
 
 /** A description and what is wrong with its text. */
@@ -36,6 +36,7 @@ export async function readDescription(
   file: string,
   workingDirectory: string,
   signal?: AbortSignal,
+  packed?: PackedPlaces,
 ): Promise<DescriptionOutcome> {
   const name = relative(workingDirectory, file) || basename(file);
   const folder = dirname(file);
@@ -57,7 +58,7 @@ export async function readDescription(
   }
   const { value, problems } = parseYaml(outcome.text, descriptionLimits);
   const kind = kindByFile[basename(file)] ?? kindByWord[String(memberOf(value, 'kind'))] ?? 'application';
-  const attachments = await readAttachments(kind, value, folder, signal);
+  const attachments = await readAttachments(kind, value, folder, signal, packed);
   const pinned = [...attachments].map(([key, attachment]) => [
     key,
     'digest' in attachment && attachment.kind !== 'folder' ? attachment.digest : null,

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
 import { memberOf, valuesOf } from '../model/members.ts';
 import type { Description, Resolution, Source } from '../model/source.ts';
+import type { PackedPlaces } from './read-attachments.ts';
 import { descriptionFiles, readDescription } from './read-description.ts';
 import { readLock } from './read-lock.ts';
 import { createResolver } from './resolve-uses.ts';
@@ -15,6 +16,8 @@ export type ReadOptions = {
   readonly workingDirectory: string;
   /** Names whose locked version shall give way to the newest allowed one. */
   readonly update?: readonly string[];
+  /** Of a source that comes packed. */
+  readonly packedPlaces?: PackedPlaces;
   readonly signal?: AbortSignal;
 };
 
@@ -27,9 +30,9 @@ export type ReadOptions = {
  * @throws EngineError SOURCE_MISSING, OPERATION_INTERRUPTED
  */
 export async function readSource(path: string, options: ReadOptions): Promise<Source> {
-  const { workingDirectory, signal } = options;
+  const { workingDirectory, signal, packedPlaces } = options;
   const file = await findDescription(resolve(workingDirectory, path), path);
-  const { description: root, findings } = await readDescription(file, workingDirectory, signal);
+  const { description: root, findings } = await readDescription(file, workingDirectory, signal, packedPlaces);
   const { lock, findings: lockFindings } = await readLock(dirname(file), workingDirectory);
   const unlocked = new Set(options.update ?? []);
   const locked = new Map<string, Set<string>>();
@@ -42,6 +45,7 @@ export async function readSource(path: string, options: ReadOptions): Promise<So
     workingDirectory,
     locked,
     ...(signal && { signal }),
+    ...(packedPlaces && { packedPlaces }),
   });
   const resolutions = new Map<string, Resolution>();
   const waiting: Description[] = [root];

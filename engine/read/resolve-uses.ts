@@ -6,6 +6,7 @@ import type { Description, Resolution } from '../model/source.ts';
 import { type ApplianceFile, listFiles, listNames } from './find-appliance.ts';
 import { findInside } from './find-inside.ts';
 import { parseUses } from './parse-uses.ts';
+import type { PackedPlaces } from './read-attachments.ts';
 import { readDescription } from './read-description.ts';
 
 /** Where {@link createResolver} looks, and what it prefers. */
@@ -18,6 +19,7 @@ export type ResolverOptions = {
   /** Versions that the lock names, by appliance. */
   readonly locked: ReadonlyMap<string, ReadonlySet<string>>;
   readonly signal?: AbortSignal;
+  readonly packedPlaces?: PackedPlaces;
 };
 
 /** Resolves uses one after another, and reads each description once. */
@@ -47,7 +49,8 @@ export function createResolver(options: ResolverOptions): Resolver {
   const describe = (name: string, { file, version }: ApplianceFile): Promise<Description> => {
     const known = read.get(file);
     if (known !== undefined) return known;
-    const reading = readDescription(file, options.workingDirectory, options.signal).then((outcome) => {
+    const { workingDirectory, signal, packedPlaces } = options;
+    const reading = readDescription(file, workingDirectory, signal, packedPlaces).then((outcome) => {
       findings.push(...outcome.findings, ...misnamed(outcome.description, name, version));
       return outcome.description;
     });

@@ -66,6 +66,26 @@ export async function openBlobs(folder: string, options: { readonly temporary: s
     }
   };
 
+  const writeAll: Blobs['writeAll'] = async (parts) => {
+    const drafts = new Map<Digest, string>();
+    try {
+      for (const { part, content } of parts) {
+        if (drafts.has(part.digest)) continue;
+        const draft = join(temporary, randomUUID());
+        drafts.set(part.digest, draft);
+        const { digest, size: written } = await writeDraft(draft, content());
+        if (digest !== part.digest || written !== part.size)
+          throw corrupt(part.digest, 'came with other bytes');
+      }
+      for (const [digest, draft] of drafts) await rename(draft, path(digest));
+      await syncPath(shelf);
+    } catch (cause) {
+      throw orDiskFull(cause, folder);
+    } finally {
+      for (const draft of drafts.values()) await rm(draft, { force: true });
+    }
+  };
+
   const holds = async (digest: Digest): Promise<boolean> => {
     try {
       await read(digest);
@@ -81,6 +101,7 @@ export async function openBlobs(folder: string, options: { readonly temporary: s
     size,
     read,
     writeStream,
+    writeAll,
     has: async (digest) => (await size(digest)) !== undefined,
     open: (digest) => Readable.from(verified(path(digest), digest), { objectMode: false }),
     write: async (content) => {

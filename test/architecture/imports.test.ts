@@ -6,7 +6,7 @@ const levels = [
   ['model', 'formats'],
   ['init', 'read', 'graph', 'render'],
   ['compile', 'place', 'plan', 'images', 'store', 'drivers'],
-  ['run'],
+  ['run', 'packing'],
 ];
 /** Beyond what the levels say. */
 const exceptions: Readonly<Record<string, readonly string[]>> = { formats: ['engine/model/', 'schemas/'] };

@@ -27,6 +27,10 @@ export function memoryHost(
       engine: async () => {
         throw new EngineError('INTERNAL_ERROR', 'this host has no engine');
       },
+      bundles: async () => ({
+        judge: async () => ({ state: 'unsigned', keys: [], reason: 'this host knows no keys' }),
+        prerequisites: [],
+      }),
       print: (text) => void out.stream.write(`${text}\n`),
       printJson: (value) => void out.stream.write(`${JSON.stringify(value)}\n`),
       warn: (text) => void error.stream.write(`${text}\n`),

@@ -2,9 +2,21 @@ import { readFileSync } from 'node:fs';
 import test from 'ava';
 import type { Json } from '../../engine/digest.ts';
 import { checkSchema, type SchemaName } from '../../engine/formats/schema.ts';
+import { sampleBundle } from '../catalog/sample-bundle.ts';
 
-const names: readonly SchemaName[] = ['appliance', 'assembly', 'application', 'lock', 'pool'];
+const names: readonly SchemaName[] = [
+  'appliance',
+  'assembly',
+  'application',
+  'lock',
+  'pool',
+  'packing-list',
+  'bundle-manifest',
+  'bundle-index',
+];
 const digest = `sha256:${'0'.repeat(64)}`;
+const bundle = sampleBundle();
+const part = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 1 };
 
 const accepted: Readonly<Record<SchemaName, Json>> = {
   appliance: {
@@ -96,6 +108,14 @@ const accepted: Readonly<Record<SchemaName, Json>> = {
       },
     },
   },
+  'packing-list': { ...bundle.list, title: 'Sample' },
+  'bundle-manifest': bundle.contents.manifest,
+  'bundle-index': {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.index.v1+json',
+    manifests: [{ ...part, annotations: { 'org.opencontainers.image.ref.name': 'sample:1.0.0' } }],
+    annotations: { 'sheaf.form': 'delta', 'sheaf.base': digest },
+  },
 };
 
 const refused: Readonly<Record<SchemaName, readonly Json[]>> = {
@@ -111,6 +131,19 @@ const refused: Readonly<Record<SchemaName, readonly Json[]>> = {
     { driver: 'vmware' },
     { range: '10.83.0.0/30' },
     { servers: { one: { capacity: { memory: '8GB' } } } },
+  ],
+  'packing-list': [
+    { platform: 'linux/riscv64' },
+    { files: { '/etc/passwd': part } },
+    { files: { 'a\\b': part } },
+    { images: { php: {} } },
+    { blueprint: { revision: 0, digest } },
+  ],
+  'bundle-manifest': [{ config: { ...part, size: -1 } }, { layers: [{ digest }] }, { annotations: { a: 1 } }],
+  'bundle-index': [
+    { manifests: [] },
+    { annotations: { 'sheaf.form': 'fat' } },
+    { annotations: { other: 'x' } },
   ],
 };
 

@@ -9,8 +9,8 @@ import {
 import { plainText } from './channel.ts';
 import { rulesetDigest, rulesetOf } from './ruleset.ts';
 
-/** Everything that bringing a machine up runs on the host. */
-const machineTools = [
+/** Everything that bringing a machine up runs on the host: programs that a server must have. */
+export const machineTools = [
   ...['setpriv', 'unshare', 'nsenter', 'ip', 'nft'],
   ...['sqfstar', 'mkfs.ext4', 'genisoimage', 'qemu-img', 'qemu-system-x86_64'],
 ];

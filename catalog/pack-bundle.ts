@@ -1,0 +1,54 @@
+import type { Digest } from '../engine/digest.ts';
+import type { Descriptor } from '../engine/model/blob.ts';
+import type { BlobSource } from './blob-source.ts';
+import type { FormNote } from './layout.ts';
+import { openBundle } from './open-bundle.ts';
+import { type BundleContents, bulkOf } from './root-manifest.ts';
+import { type CatalogCall, writeBundle } from './write-bundle.ts';
+
+/** What is written where, and in which form: thick unless one of the two others is asked for. */
+export type PackFileRequest = {
+  readonly contents: BundleContents;
+  readonly source: BlobSource;
+  readonly file: string;
+  readonly thin?: boolean;
+  /** A bundle file: only what it lacks is written. */
+  readonly deltaFrom?: string;
+};
+
+/** A written bundle. */
+export type PackedFile = {
+  /** The identity: of the packing list. */
+  readonly digest: Digest;
+  /** Of the root manifest, as registries know it. */
+  readonly manifest: Digest;
+  readonly file: string;
+  readonly bytes: number;
+};
+
+/** Writes a bundle in the form that is asked for. @throws EngineError as {@link writeBundle} and `openBundle` do */
+export async function packFile(request: PackFileRequest, call: CatalogCall): Promise<PackedFile> {
+  const { contents, source, file } = request;
+  const { note, takes } = await chooseForm(request);
+  const bytes = await writeBundle(file, { contents, note, takes, source }, call);
+  return { digest: contents.manifest.config.digest, manifest: contents.root.digest, file, bytes };
+}
+
+async function chooseForm({
+  contents,
+  thin,
+  deltaFrom,
+}: PackFileRequest): Promise<{ readonly note: FormNote; readonly takes: (part: Descriptor) => boolean }> {
+  if (deltaFrom !== undefined) {
+    const base = await openBundle(deltaFrom);
+    await base.close();
+    const held = new Set(
+      base.contents.manifest.layers.filter((part) => base.has(part)).map(({ digest }) => digest),
+    );
+    const note = { form: 'delta', base: base.contents.manifest.config.digest } as const;
+    return { note, takes: ({ digest }) => !held.has(digest) };
+  }
+  if (thin !== true) return { note: { form: 'thick' }, takes: () => true };
+  const bulk = new Set(bulkOf(contents.list).map(({ digest }) => digest));
+  return { note: { form: 'thin' }, takes: ({ digest }) => !bulk.has(digest) };
+}

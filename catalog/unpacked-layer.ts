@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { PassThrough, type Transform } from 'node:stream';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Digest } from '../engine/digest.ts';
+import { EngineError } from '../engine/errors.ts';
+import type { Descriptor } from '../engine/model/blob.ts';
+import { isBomb } from '../engine/model/packing-list.ts';
+import { refusal } from './refusals.ts';
+
+/**
+ * Passes a layer's bytes on, and unpacks them beside to see that they can be, to how much, and to what.
+ *
+ * @param diffId - of the tar that the layer must unpack to; undefined when nobody says
+ * @throws EngineError BUNDLE_TOO_LARGE, BUNDLE_UNREADABLE, BUNDLE_CONTRADICTORY, as the stream's error
+ */
+export async function* watchLayer(
+  part: Descriptor,
+  content: AsyncIterable<Uint8Array>,
+  diffId: Digest | undefined,
+): AsyncGenerator<Uint8Array> {
+  const unpacker = unpackerOf(part.mediaType);
+  const measuring = measure(part, unpacker);
+  measuring.catch(() => undefined); // told where it is awaited
+  try {
+    for await (const chunk of content) {
+      if (!unpacker.write(chunk)) await Promise.race([once(unpacker, 'drain'), measuring]);
+      yield chunk;
+    }
+    unpacker.end();
+    const found = await measuring;
+    if (diffId !== undefined && found !== diffId)
+      throw refusal(
+        'BUNDLE_CONTRADICTORY',
+        `holds the layer ${part.digest}, which does not unpack to what its image says`,
+      );
+  } catch (cause) {
+    if (cause instanceof EngineError) throw cause;
+    throw refusal('BUNDLE_UNREADABLE', `holds the layer ${part.digest}, which cannot be unpacked`, { cause });
+  } finally {
+    unpacker.destroy();
+  }
+}
+
+async function measure(part: Descriptor, unpacker: Transform): Promise<Digest> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of unpacker) {
+    bytes += chunk.length;
+    hash.update(chunk);
+    if (isBomb(part.size, bytes))
+      throw refusal(
+        'BUNDLE_TOO_LARGE',
+        `holds the layer ${part.digest}, whose ${part.size} bytes unpack to ${bytes} and more`,
+      );
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+function unpackerOf(mediaType: string): Transform {
+  if (mediaType.endsWith('gzip')) return createGunzip();
+  return mediaType.endsWith('zstd') ? createZstdDecompress() : new PassThrough();
+}
