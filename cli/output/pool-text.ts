@@ -1,4 +1,4 @@
-import type { Capabilities, Pool, Resources, Server } from '../../engine/model/pool.ts';
+import type { Capabilities, Limits, Pool, Resources, Server } from '../../engine/model/pool.ts';
 import { formatSize } from '../../engine/units.ts';
 import type { Style } from './style.ts';
 import { formatTable } from './table.ts';
@@ -23,6 +23,7 @@ export function formatPool(
         ['accelerator', `${capabilities.accelerator.name}: ${visibleLine(capabilities.accelerator.reason)}`],
         ['isolation', isolation],
         ...(capabilities.confinement ? [['rights', visibleLine(capabilities.confinement.reason)]] : []),
+        ['limits', formatLimits(capabilities.limits, style)],
         ['overhead', `${formatResources(capabilities.overhead)} for each instance`],
       ],
       '  ',
@@ -43,6 +44,12 @@ export function formatPool(
 function refusalText({ isolationReason, isolationRemedy }: Capabilities): string {
   const reason = visibleLine(isolationReason ?? 'no reason is known');
   return isolationRemedy === undefined ? reason : `${reason}. ${visibleLine(isolationRemedy)}`;
+}
+
+function formatLimits({ cpu, memory, reason }: Limits, style: Style): string {
+  const held = [...(cpu ? ['cpu'] : []), ...(memory ? ['memory'] : [])].join(' and ');
+  if (reason === undefined) return style.green(`${held} are held`);
+  return `${held ? `only ${held} is held` : 'none'}: ${visibleLine(reason)}`;
 }
 
 function free({ capacity, used }: Server): Resources {

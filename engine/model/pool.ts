@@ -28,6 +28,9 @@ export type Pool = {
   readonly range: string;
 };
 
+/** Which of its resources an instance cannot exceed, whatever it does; when not all, `reason` says why. */
+export type Limits = { readonly cpu: boolean; readonly memory: boolean; readonly reason?: string };
+
 /** What a driver can do on the pool that it was opened for; facts that were tried, not hopes. */
 export type Capabilities = {
   readonly runs: 'vm' | 'container';
@@ -40,6 +43,7 @@ export type Capabilities = {
   readonly confinement?: { readonly name: string; readonly reason: string };
   /** How instances are executed, such as `tcg` or `kvm`, and why. */
   readonly accelerator: { readonly name: string; readonly reason: string };
+  readonly limits: Limits;
   /** What one instance costs beyond its appliance's resources. */
   readonly overhead: Resources;
 };

@@ -76,7 +76,8 @@ function machineOf(state: InstanceState) {
   return {
     kit,
     layers,
-    cpuMillicores,
+    cores: Math.ceil(cpuMillicores / 1000), // whole processors; their share can change
+
     memoryBytes,
     volumes,
     mac,

@@ -70,12 +70,18 @@ func runMachine(arguments []string) int {
 	if err != nil {
 		return report("MACHINE_FAILED", err)
 	}
+	endBoot, err := machine.Boot.End(process.Pid)
+	if err != nil {
+		_ = process.Kill()
+		return report("MACHINE_FAILED", err)
+	}
 	fmt.Printf("{\"pid\":%d}\n", process.Pid)
 	silence()
 	if err := withdraw(options.user); err != nil {
 		_ = process.Kill()
 		return exitFailed
 	}
+	go endBoot()
 	logfile.New(consoleName, options.size, options.keep).CopyFrom(output)
 	if state, err := process.Wait(); err == nil {
 		writeEnd(state)

@@ -211,6 +211,7 @@ test('a pool shows what it can do and what is free on its servers', (t) => {
       isolationRemedy: 'As root: modprobe tun',
       confinement: { name: 'lent-users', reason: 'started by ann' },
       accelerator: { name: 'tcg', reason: 'no /dev/kvm' },
+      limits: { cpu: true, memory: false, reason: 'no memory groups' },
       overhead: { cpuMillicores: 50, memoryBytes: 2 ** 27, diskBytes: 0 },
     },
     servers: [
@@ -233,6 +234,7 @@ test('a pool shows what it can do and what is free on its servers', (t) => {
   accelerator  tcg: no /dev/kvm
   isolation    none: there is no tun device. As root: modprobe tun
   rights       started by ann
+  limits       only cpu is held: no memory groups
   overhead     0.05 cores, 128 MiB memory, 0 B disk for each instance
 servers:
   local  open  1.5 cores, 3 GiB memory, 10 GiB disk free of 2 cores, 4 GiB memory, 10 GiB disk`,

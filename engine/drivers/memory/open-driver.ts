@@ -58,6 +58,7 @@ class MemoryDriver implements Driver {
       runs: 'vm',
       isolates: true,
       accelerator: { name: 'none', reason: 'nothing is run' },
+      limits: { cpu: true, memory: true },
       overhead,
       ...this.#options.capabilities,
     };

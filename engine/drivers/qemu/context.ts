@@ -2,6 +2,7 @@ import type { LimitFunction } from 'p-limit';
 import type { Digest } from '../../digest.ts';
 import type { Blobs } from '../../model/blob.ts';
 import type { Accelerator } from './accelerator.ts';
+import type { ControlGroups } from './control-groups.ts';
 import type { Layout } from './layout.ts';
 import type { Namespaces } from './namespaces.ts';
 
@@ -10,6 +11,7 @@ export type DriverContext = {
   readonly pool: string;
   readonly layout: Layout;
   readonly namespaces: Namespaces;
+  readonly groups: ControlGroups;
   /** Folder of this process for files that are not finished; swept when the process is gone. */
   readonly drafts: string;
   readonly blobs: Blobs;

@@ -13,7 +13,7 @@ import type { DriverContext } from './context.ts';
 import { ensureDisk, ensureProgram, exists } from './disks.ts';
 import { endConsole, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
-import { machineDigest, machineOf, readKit } from './machine.ts';
+import { bootShareOf, machineDigest, machineOf, readKit, shareOf } from './machine.ts';
 import { guestMark, tapName, userIdOf } from './marks.ts';
 import { connectedTaps, ensureTap, openTap, removeTap } from './namespace.ts';
 import { applyRules, requireNamespace } from './network.ts';
@@ -73,6 +73,7 @@ export async function removeInstance(
   if (namespace !== undefined) await removeTap(namespace, instance, signal);
   await rm(files.folder, { recursive: true, force: true });
   await removeEmptyFolders(dirname(files.folder), dirname(layout.runtime));
+  await context.groups.remove(deployment, instance);
   await rm(consoleOf(context, deployment, instance).folder, { recursive: true, force: true });
   await removeRecord(layout, deployment, 'instance', instance);
 }
@@ -130,6 +131,10 @@ async function changeInPlace(
   const { deployment, record, signal } = goal;
   const files = runtimeFiles(context.layout, deployment, record.key);
   const finished = { ...record, process: machine };
+  if (before?.state.cpuMillicores !== record.state.cpuMillicores) {
+    const { name: accelerator } = await context.accelerator(record.state.kit, signal);
+    await context.groups.ensure(deployment, record.key, shareOf(record.state, accelerator));
+  }
   if ((await appliedFiles(files)) !== digestOf(canonicalJson(goal.files))) {
     // the generation stays the old one until it is done, so that a replacement is not mistaken for done
     await writeRecord(context.layout, deployment, {
@@ -178,7 +183,10 @@ async function start(
   const attendant = await ensureProgram(context, kit.attendant, 'attendant');
   const kept = consoleOf(context, deployment, instance);
   try {
-    return await startMachine(machine, { attendant, console: kept, enter: namespace.enter, signal });
+    // what holds in the end is set first, so that what it means is known when the boot ends
+    const groups = await context.groups.ensure(deployment, instance, shareOf(state, accelerator));
+    await context.groups.ensure(deployment, instance, bootShareOf(state, accelerator));
+    return await startMachine(machine, { attendant, console: kept, enter: namespace.enter, groups, signal });
   } catch (error) {
     if (!(error instanceof EngineError) || error.code !== 'INSTANCE_FAILED') throw error;
     throw new EngineError(error.code, `${instance}: ${error.message}`, {

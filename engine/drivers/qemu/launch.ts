@@ -7,6 +7,7 @@ import { type ProcessIdentity, processIdentity } from '../../process-identity.ts
 import { systemCode } from '../../system-code.ts';
 import { plainText } from './channel.ts';
 import { type Console, fileSize, lastLines } from './console.ts';
+import type { Groups } from './control-groups.ts';
 import { machineState } from './monitor.ts';
 import { endProcess, findProcesses, waitForEnd } from './processes.ts';
 import { type Machine, qemuArguments, qemuFiles } from './qemu-arguments.ts';
@@ -18,14 +19,17 @@ export type Launch = {
   readonly console: Console;
   /** The command that goes into the network of its tap; without one it is a trial, which has none and dies with this process. */
   readonly enter?: readonly string[];
-  /** The files by which a process joins the machine's control groups. */
-  readonly groups?: readonly string[];
+  /** Its control groups; where they cannot be made it is not limited. */
+  readonly groups?: Groups;
   readonly signal: AbortSignal;
 };
 
 const logBytes = 8 * 2 ** 20;
 const startTimeoutMs = 30_000;
 const answerLimit = 4096;
+/** After so much of the processors' time a guest is booted, and held to its share. */
+const bootCpuMs = { kvm: 2000, tcg: 4000 };
+const bootMs = 30_000;
 /** Its threads: one a processor, up to 64 for its disks, and its own. */
 const threadLimit = 256;
 
@@ -85,14 +89,15 @@ async function askAttendant(machine: Machine, launch: Launch): Promise<Answer> {
 }
 
 /** Describes a machine as kit/internal/confine reads it. */
-function description(machine: Machine, { groups = [] }: Launch): Record<string, unknown> {
+function description(machine: Machine, { groups }: Launch): Record<string, unknown> {
   const { user, network, disks } = machine;
   const written = disks.filter(({ isReadOnly }) => !isReadOnly);
   const sizes = written.flatMap(({ sizeBytes }) => sizeBytes ?? []);
   return {
     command: ['qemu-system-x86_64', ...qemuArguments(machine)],
     files: qemuFiles(machine),
-    groups,
+    groups: groups?.joins ?? [],
+    ...(groups?.cpu && { boot: { ...groups.cpu, cpuMs: bootCpuMs[machine.accelerator], wallMs: bootMs } }),
     ...(network && { tap: network.tap }),
     ...(user !== undefined && { user, threads: threadLimit }),
     ...(sizes.length === written.length && { fileBytes: Math.max(0, ...sizes.map(largestFile)) }),

@@ -5,6 +5,7 @@ import type { Blobs } from '../../model/blob.ts';
 import type { Kit } from '../../model/kit.ts';
 import type { Resources } from '../../model/pool.ts';
 import type { InstanceState } from '../../model/step.ts';
+import type { Share } from './control-groups.ts';
 import type { RuntimeFiles } from './layout.ts';
 import { guestMark, shortHash, tapName } from './marks.ts';
 import type { Disk, Machine } from './qemu-arguments.ts';
@@ -14,15 +15,26 @@ const mebibyte = 2 ** 20;
 /** Memory of a guest that its kernel and supervisor take before the first service starts. */
 const guestOverheadBytes = 80 * mebibyte;
 
-/** Memory of QEMU beside its guest's: measured 100 MiB under TCG, whose translated code grows with the programs that run. */
-const qemuBytes = 128 * mebibyte;
-
-/** What one instance costs on its server beyond its appliance's resources: its kernel and supervisor, QEMU itself, its logs. */
-export const overhead: Resources = {
-  cpuMillicores: 0,
-  memoryBytes: guestOverheadBytes + qemuBytes,
-  diskBytes: 32 * mebibyte,
+/**
+ * Memory of QEMU beside its guest's, at most: 50 MiB were measured, and under TCG translated code up to its `tb-size` of
+ * 128 MiB, which a busy guest fills within minutes. test/real/limits.test.ts measures again.
+ */
+const qemuBytes: Readonly<Record<Machine['accelerator'], number>> = {
+  kvm: 64 * mebibyte,
+  tcg: 192 * mebibyte,
 };
+
+/** Memory that QEMU may take for a moment, so that no guest is ever ended for what it may have. */
+const spareBytes = 64 * mebibyte;
+
+/** Gives what one instance costs on its server beyond its appliance's resources: its kernel and supervisor, QEMU itself, its logs. */
+export function overheadOf(accelerator: Machine['accelerator']): Resources {
+  return {
+    cpuMillicores: 0,
+    memoryBytes: guestOverheadBytes + qemuBytes[accelerator],
+    diskBytes: 32 * mebibyte,
+  };
+}
 
 /** Settles everything that QEMU is told of an instance. */
 export function machineOf(
@@ -51,7 +63,7 @@ export function machineOf(
     mark: guestMark(deployment, instance),
     uuid: uuidOf(`${deployment} ${instance}`),
     accelerator: parts.accelerator,
-    cpus: Math.max(Math.ceil(state.cpuMillicores / 1000), 1),
+    cpus: wholeCores(state.cpuMillicores),
     memoryMebibytes: Math.ceil((state.memoryBytes + guestOverheadBytes) / mebibyte),
     kernel: parts.kernel,
     initramfs: parts.initramfs,
@@ -67,13 +79,34 @@ export function machineOf(
   };
 }
 
+/** Gives what all processes of an instance may take together, as its control groups hold it. */
+export function shareOf(state: InstanceState, accelerator: Machine['accelerator']): Share {
+  return {
+    cpuMillicores: state.cpuMillicores,
+    memoryBytes: state.memoryBytes + overheadOf(accelerator).memoryBytes + spareBytes,
+    processes: 512,
+  };
+}
+
+/**
+ * Gives what an instance may take of the processors until it is booted: as many as it sees. Kernel and supervisor are no
+ * part of what its services get.
+ */
+export function bootShareOf(state: InstanceState, accelerator: Machine['accelerator']): Share {
+  return { ...shareOf(state, accelerator), cpuMillicores: wholeCores(state.cpuMillicores) * 1000 };
+}
+
+function wholeCores(cpuMillicores: number): number {
+  return Math.max(Math.ceil(cpuMillicores / 1000), 1);
+}
+
 /** Gives a digest of what can only be changed by a restart of the machine; the rest goes in place. */
 export function machineDigest(state: InstanceState): Digest {
   const { server, kit, layers, cpuMillicores, memoryBytes, hostname, address, prefix, gateway, mac } = state;
   const volumes = state.volumes.map(({ name, key, kind, mount }) => ({ name, key, kind, mount }));
   return digestOf(
     canonicalJson({
-      ...{ server, kit, layers, cpuMillicores, memoryBytes },
+      ...{ server, kit, layers, cores: wholeCores(cpuMillicores), memoryBytes },
       ...{ hostname, address, prefix, gateway, mac, volumes },
     }),
   );

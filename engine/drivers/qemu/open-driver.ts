@@ -13,13 +13,14 @@ import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepCont
 import { type Accelerator, findAccelerator } from './accelerator.ts';
 import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
+import { openControlGroups } from './control-groups.ts';
 import { execute } from './exec.ts';
 import { findDeployments, leaveNote, restoreRecords } from './found.ts';
 import { findMachines } from './instance.ts';
 import { type IsolationRefusal, isolationRefusal } from './isolation.ts';
 import { type Layout, layoutOf, runtimeFiles } from './layout.ts';
 import { readConsole } from './logs.ts';
-import { overhead } from './machine.ts';
+import { overheadOf } from './machine.ts';
 import { observeDeployment } from './observe.ts';
 import { performStep } from './perform.ts';
 import { readRecord } from './record.ts';
@@ -61,6 +62,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
     pool,
     layout,
     namespaces: rights.namespaces,
+    groups: openControlGroups(),
     drafts,
     blobs,
     kit,
@@ -93,19 +95,21 @@ class QemuDriver implements Driver {
       this.#refusal = undefined; // a missing tool may be installed meanwhile
     });
     const refusal = await this.#refusal;
+    const accelerator = await this.#context.accelerator(await this.#context.kit(), signal);
     return {
       runs: 'vm',
       isolates: refusal === undefined,
       ...(refusal && { isolationReason: refusal.reason }),
       ...(refusal?.remedy !== undefined && { isolationRemedy: refusal.remedy }),
       confinement: this.#rights.confinement,
-      accelerator: await this.#context.accelerator(await this.#context.kit(), signal),
-      overhead,
+      accelerator,
+      limits: await this.#context.groups.limits(),
+      overhead: overheadOf(accelerator.name),
     };
   }
 
-  async servers(): Promise<readonly Server[]> {
-    return [await localServer(this.#context)];
+  async servers(signal: AbortSignal): Promise<readonly Server[]> {
+    return [await localServer(this.#context, signal)];
   }
 
   async observe(deployment: DeploymentIdentity, signal: AbortSignal): Promise<Observation> {

@@ -2,16 +2,17 @@ import { readFile, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { Resources, Server } from '../../model/pool.ts';
 import type { DriverContext } from './context.ts';
-import { overhead } from './machine.ts';
+import { overheadOf } from './machine.ts';
 import { listFolder, listRecords } from './record.ts';
 
 const gibibyte = 2 ** 30;
 
 /** Describes this machine, the pool's one server; it is named like the pool. */
-export async function localServer(context: DriverContext): Promise<Server> {
+export async function localServer(context: DriverContext, signal: AbortSignal): Promise<Server> {
   const { layout, pool } = context;
   const memoryTotal = await totalMemoryBytes();
   const disk = await statfs(layout.home);
+  const { name: accelerator } = await context.accelerator(await context.kit(), signal);
   return {
     name: pool,
     capacity: {
@@ -19,14 +20,17 @@ export async function localServer(context: DriverContext): Promise<Server> {
       memoryBytes: memoryTotal - hostShare(memoryTotal),
       diskBytes: Math.max(disk.bavail * disk.bsize - gibibyte, 0),
     },
-    used: await usedByDeployments(context),
+    used: await usedByDeployments(context, overheadOf(accelerator)),
     labels: {},
     isOpen: true,
   };
 }
 
 /** Adds up what the deployments on this machine hold. */
-async function usedByDeployments({ layout }: Pick<DriverContext, 'layout'>): Promise<Resources> {
+async function usedByDeployments(
+  { layout }: Pick<DriverContext, 'layout'>,
+  overhead: Resources,
+): Promise<Resources> {
   let used: Resources = { cpuMillicores: 0, memoryBytes: 0, diskBytes: 0 };
   for (const deployment of await listFolder(layout.deployments)) {
     for (const { state } of await listRecords(layout, deployment, 'instance'))

@@ -25,6 +25,7 @@ type Machine struct {
 	User int `json:"user"`
 	// Groups are the files by which a process joins its control groups.
 	Groups []string `json:"groups"`
+	Boot   Boot     `json:"boot"`
 	// FileBytes is the size beyond which it can write no file; 0 for none.
 	FileBytes uint64 `json:"fileBytes"`
 	// Threads is how many its user may have; 0 for any number.
