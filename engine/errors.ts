@@ -291,6 +291,73 @@ export const errorTable = {
     exit: 71,
     meaning: 'The parts of a bundle do not agree with its packing list.',
   },
+  VERSION_MISSING: {
+    fault: 'user',
+    http: 404,
+    exit: 57,
+    meaning: 'No catalog has this name, or none of its versions is allowed.',
+  },
+  VERSION_EXISTS: {
+    fault: 'user',
+    http: 409,
+    exit: 58,
+    meaning: 'This version is published already, with other content; published versions never change.',
+  },
+  CATALOG_BUSY: {
+    fault: 'world',
+    http: 409,
+    exit: 59,
+    meaning: 'Others publish to the catalog all the time, or one of them holds it.',
+  },
+  CATALOG_CORRUPT: {
+    fault: 'world',
+    http: 502,
+    exit: 72,
+    meaning: 'What a catalog says of itself cannot be read or contradicts itself.',
+  },
+  CATALOG_STALE: {
+    fault: 'world',
+    http: 502,
+    exit: 73,
+    meaning:
+      'The index of a catalog is past its time, so newer versions and withdrawals may be kept from us.',
+  },
+  CATALOG_ROLLED_BACK: {
+    fault: 'world',
+    http: 502,
+    exit: 74,
+    meaning: 'A catalog shows less than it has shown before, or is another one.',
+  },
+  SIGNATURE_MISSING: {
+    fault: 'user',
+    http: 403,
+    exit: 75,
+    meaning: 'Something from outside carries no signature, and the trust policy does not accept it so.',
+  },
+  SIGNATURE_WRONG: {
+    fault: 'user',
+    http: 403,
+    exit: 76,
+    meaning: 'A signature does not fit what it stands for.',
+  },
+  SIGNATURE_UNTRUSTED: {
+    fault: 'user',
+    http: 403,
+    exit: 77,
+    meaning: 'Nobody whom the trust policy names has signed it.',
+  },
+  KEY_EXPIRED: {
+    fault: 'user',
+    http: 403,
+    exit: 78,
+    meaning: 'A signature was made after its key had ended.',
+  },
+  KEY_UNREADABLE: {
+    fault: 'user',
+    http: 422,
+    exit: 79,
+    meaning: 'A key file is none, may be read by others, or its passphrase is another one.',
+  },
   EXEC_FAILED: {
     fault: 'world',
     http: 502,

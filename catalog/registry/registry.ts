@@ -25,8 +25,8 @@ export type RegistryOptions = {
 /** One registry, of which repositories are opened; they share connections and tokens. */
 export interface Registry {
   readonly host: string;
-  /** @param mountFrom - a repository of this registry that may have the blobs already */
-  repository(path: string, mountFrom?: string): Repository;
+  /** @param mountFrom - paths of repositories of this registry that may have a blob already, the likeliest first */
+  repository(path: string, mountFrom?: (blob: Descriptor) => readonly string[]): Repository;
 }
 
 /** A manifest may have so many bytes; the registries' own limit is the same. */
@@ -51,7 +51,7 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
   const { patience, uploads } = options;
   const transport = openTransport({ ...options, host });
 
-  const repository = (path: string, mountFrom?: string): Repository => {
+  const repository: Registry['repository'] = (path, mountFrom) => {
     const name = formatPlace({ host, path } satisfies RepositoryPlace);
     const pull = [`repository:${path}:pull`];
     const push = [`repository:${path}:pull,push`];
@@ -77,8 +77,14 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
       open: (blob, signal, offset = 0) => download(blob, { ...common, signal }, offset),
       put: async (blob, source, signal, sent) => {
         if (await has(blob, signal)) return 'present';
-        const from = mountFrom !== undefined && mountFrom !== path ? { mountFrom } : {};
-        return await upload(blob, source, { ...common, ...from, memory: uploads, signal }, sent);
+        const [from] = mountFrom?.(blob).filter((each) => each !== path) ?? [];
+        const options = {
+          ...common,
+          memory: uploads,
+          signal,
+          ...(from !== undefined && { mountFrom: from }),
+        };
+        return await upload(blob, source, options, sent);
       },
       manifest: async (reference, signal) => {
         const answer = await transport.call({

@@ -1,6 +1,7 @@
 import { EngineError } from '../../engine/errors.ts';
 import type { Descriptor } from '../../engine/model/blob.ts';
 import type { SeekableSource } from '../repository.ts';
+import { type BlobReader, readBlob } from './blob-reader.ts';
 import { malformed, unreachable } from './failures.ts';
 import type { HttpAnswer, HttpBody } from './http.ts';
 import { type Patience, pauseAfter, throwIfStopped } from './retry.ts';
@@ -47,12 +48,13 @@ export async function upload(
   const begun = (await resume(key, blob, options)) ?? (await begin(blob, options));
   if (begun === 'mounted') return 'mounted';
   let session = begun;
+  const content = readBlob(blob, source, signal);
   let failures = 0;
   while (session.offset < blob.size) {
     await memory.remember(key, session.place.href);
     const size = Math.min(chunkBytes, blob.size - session.offset);
     try {
-      session = await sendChunk(blob, source, session, size, options);
+      session = await sendChunk(content, session, size, options);
       failures = 0;
       sent(size);
     } catch (error) {
@@ -128,14 +130,13 @@ async function ask(place: URL, blob: Descriptor, options: UploadOptions): Promis
 }
 
 async function sendChunk(
-  blob: Descriptor,
-  source: SeekableSource,
+  content: BlobReader,
   { place, offset }: Session,
   size: number,
   options: UploadOptions,
 ): Promise<Session> {
   const { transport, path, signal } = options;
-  const body: HttpBody = { size, open: () => slice(source.open(blob, signal, offset), size, blob) };
+  const body: HttpBody = { size, open: () => content.take(offset, size) };
   const answer = await transport.call({
     method: 'PATCH',
     target: place,
@@ -179,24 +180,6 @@ async function finish(blob: Descriptor, { place }: Session, options: UploadOptio
       details: { host: transport.host, digest: blob.digest, status: answer.status },
     },
   );
-}
-
-/** Passes exactly so many bytes on; a source that has fewer is not what it says it is. */
-async function* slice(
-  content: AsyncIterable<Uint8Array>,
-  size: number,
-  blob: Descriptor,
-): AsyncGenerator<Uint8Array> {
-  let left = size;
-  for await (const chunk of content) {
-    const part = chunk.subarray(0, left);
-    left -= part.byteLength;
-    if (part.byteLength > 0) yield part;
-    if (left === 0) return;
-  }
-  throw new EngineError('CONTENT_MISMATCH', `${blob.digest} has fewer bytes than its descriptor says`, {
-    details: { digest: blob.digest },
-  });
 }
 
 /** The breaks after which it is worth to ask how far the registry got. */

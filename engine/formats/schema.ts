@@ -4,9 +4,13 @@ import application from '../../schemas/application.schema.json' with { type: 'js
 import assembly from '../../schemas/assembly.schema.json' with { type: 'json' };
 import bundleIndex from '../../schemas/bundle-index.schema.json' with { type: 'json' };
 import bundleManifest from '../../schemas/bundle-manifest.schema.json' with { type: 'json' };
+import catalogIndex from '../../schemas/catalog-index.schema.json' with { type: 'json' };
+import catalogStatement from '../../schemas/catalog-statement.schema.json' with { type: 'json' };
+import catalogs from '../../schemas/catalogs.schema.json' with { type: 'json' };
 import lock from '../../schemas/lock.schema.json' with { type: 'json' };
 import packingList from '../../schemas/packing-list.schema.json' with { type: 'json' };
 import pool from '../../schemas/pool.schema.json' with { type: 'json' };
+import trust from '../../schemas/trust.schema.json' with { type: 'json' };
 import { parseDuration, parseSize } from '../units.ts';
 import { faultOf, type SchemaFault } from './schema-fault.ts';
 import { isVersion } from './semver.ts';
@@ -20,6 +24,10 @@ const schemas = {
   'packing-list': packingList,
   'bundle-manifest': bundleManifest,
   'bundle-index': bundleIndex,
+  'catalog-index': catalogIndex,
+  'catalog-statement': catalogStatement,
+  catalogs,
+  trust,
 } as const;
 
 /** The schemas in `schemas/`, without those of the command line's output. */

@@ -13,10 +13,27 @@ const names: readonly SchemaName[] = [
   'packing-list',
   'bundle-manifest',
   'bundle-index',
+  'trust',
+  'catalogs',
+  'catalog-index',
+  'catalog-statement',
 ];
 const digest = `sha256:${'0'.repeat(64)}`;
 const bundle = sampleBundle();
 const part = { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest, size: 1 };
+
+const at = '2026-11-22T00:00:00.000Z';
+const entry = {
+  name: 'php',
+  version: '1.0.0',
+  packs: 'appliance',
+  title: 'PHP',
+  manifest: { digest, size: 100 },
+  identity: digest,
+  bytes: 7,
+  terminals: [{ name: 'in', direction: 'in', protocol: 'http' }],
+  published: at,
+};
 
 const accepted: Readonly<Record<SchemaName, Json>> = {
   appliance: {
@@ -116,6 +133,33 @@ const accepted: Readonly<Record<SchemaName, Json>> = {
     manifests: [{ ...part, annotations: { 'org.opencontainers.image.ref.name': 'sample:1.0.0' } }],
     annotations: { 'sheaf.form': 'delta', 'sheaf.base': digest },
   },
+  trust: {
+    apiVersion: 'sheaf/v1',
+    kind: 'TrustPolicy',
+    keys: { acme: { file: 'keys/acme.pub' } },
+    rules: [{ names: ['acme-*'], catalogs: ['file'], keys: ['acme'], unsigned: true }],
+    revoked: [digest],
+  },
+  catalogs: {
+    apiVersion: 'sheaf/v1',
+    kind: 'Catalogs',
+    catalogs: [
+      { catalog: 'oci://one/acme', mirror: 'oci://two/acme', authorities: 'ca.pem', plain: true },
+      { catalog: './folder' },
+    ],
+  },
+  'catalog-index': {
+    apiVersion: 'sheaf/v1',
+    kind: 'CatalogIndex',
+    id: '0'.repeat(32),
+    counter: 1,
+    issued: at,
+    expires: at,
+    entries: [entry],
+    yanked: [{ name: 'php', version: '1.0.0', reason: 'broken', at }],
+    channels: [{ name: 'php', channel: 'stable', version: '1.0.0', at }],
+  },
+  'catalog-statement': { apiVersion: 'sheaf/v1', kind: 'CatalogStatement', entry },
 };
 
 const refused: Readonly<Record<SchemaName, readonly Json[]>> = {
@@ -145,6 +189,10 @@ const refused: Readonly<Record<SchemaName, readonly Json[]>> = {
     { annotations: { 'sheaf.form': 'fat' } },
     { annotations: { other: 'x' } },
   ],
+  trust: [{ keys: { Acme: { file: 'x' } } }, { rules: [{ names: [] }] }, { revoked: ['sha256:1'] }],
+  catalogs: [{ catalogs: [{}] }, { catalogs: [{ catalog: 'x', mirror: 'folder' }] }],
+  'catalog-index': [{ id: 'x' }, { counter: 0 }, { entries: [{ ...entry, name: '../x' }] }, { yanked: [{}] }],
+  'catalog-statement': [{ entry: { ...entry, version: '1' } }, { yank: {} }],
 };
 
 for (const name of names) {
@@ -180,8 +228,8 @@ test('a hundred thousand wrong entries are told in linear time', (t) => {
 test('definitions of one name are equal in all schemas, so that each file stands alone', (t) => {
   const seen = new Map<string, string>();
   for (const name of names) {
-    const { $defs } = JSON.parse(readFileSync(`schemas/${name}.schema.json`, 'utf8')) as {
-      $defs: Record<string, Json>;
+    const { $defs = {} } = JSON.parse(readFileSync(`schemas/${name}.schema.json`, 'utf8')) as {
+      $defs?: Record<string, Json>;
     };
     for (const [definition, value] of Object.entries($defs)) {
       // An application's values come from parameters, an assembly's from properties; nothing else may differ.

@@ -48,7 +48,7 @@ test('a blob that another repository of the registry has costs no bytes', async 
   };
 
   const how = await registry
-    .repository('acme/shop', 'acme/base')
+    .repository('acme/shop', () => ['acme/base'])
     .put(hidden, sourceOf(bytes), calm, () => t.fail());
 
   t.is(how, 'mounted');

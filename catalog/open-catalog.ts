@@ -1,0 +1,253 @@
+import { randomBytes } from 'node:crypto';
+import { canonicalJson } from '../engine/digest.ts';
+import { EngineError } from '../engine/errors.ts';
+import type { Report } from '../engine/model/event.ts';
+import { putEnvelope, readTaggedEnvelope } from './artifact.ts';
+import {
+  addStatements,
+  type CatalogIndex,
+  type CatalogStatement,
+  emptyContent,
+  isSameContent,
+  readCatalogIndex,
+  readCatalogStatement,
+} from './catalog-index.ts';
+import { type CatalogMemory, requireGrown } from './catalog-memory.ts';
+import type { Shelf } from './shelf.ts';
+import { type Envelope, payloadOf, seal } from './trust/envelope.ts';
+import { judge } from './trust/judge.ts';
+import type { SigningKey } from './trust/key.ts';
+import type { TrustPolicy } from './trust/policy.ts';
+import { jsonOf, requireFresh } from './trust/statement.ts';
+
+/** What a catalog is opened with. */
+export type CatalogOptions = {
+  readonly shelf: Shelf;
+  readonly policy: TrustPolicy;
+  readonly memory: CatalogMemory;
+  /** Takes what cannot be trusted, and says so. */
+  readonly isInsecure: boolean;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly report: Report;
+  readonly signal: AbortSignal;
+};
+
+/** A catalog: what it holds, and who adds to it. */
+export interface Catalog {
+  readonly options: CatalogOptions;
+  /**
+   * Reads the index, and remembers it when it may be believed.
+   *
+   * @returns undefined when nothing was published yet; the remembered one when the registry does not answer
+   * @throws EngineError CATALOG_ROLLED_BACK, CATALOG_STALE, CATALOG_CORRUPT, SIGNATURE_…, as the shelf does
+   */
+  index(): Promise<CatalogIndex | undefined>;
+  /**
+   * Adds statements, each lastingly by itself, and then to the index.
+   *
+   * @param check - looks at the index in the moment before the statements are written; throws to refuse
+   * @throws EngineError CATALOG_BUSY when others write all the time
+   */
+  add(
+    statements: readonly CatalogStatement[],
+    key: SigningKey | undefined,
+    check: (index: CatalogIndex | undefined) => void,
+    before: () => Promise<void>,
+  ): Promise<CatalogIndex>;
+}
+
+/** The repository of a shelf that holds what the catalog says of itself; no appliance's name has a dot. */
+export const indexName = 'sheaf.index';
+const indexTag = 'index';
+const indexType = 'application/vnd.sheaf.catalog-index.v1+json';
+const catalogStatementType = 'application/vnd.sheaf.catalog-statement.v1+json';
+const lifetimeMs = 90 * 24 * 60 * 60 * 1000;
+const rounds = 12;
+
+/** Opens a catalog. Nothing is read before it is needed. */
+export function openCatalog(options: CatalogOptions): Catalog {
+  const { shelf, policy, memory, isInsecure, now, report, signal } = options;
+  const repository = shelf.repository(indexName);
+
+  const tolerate = (error: EngineError): void => {
+    if (!isInsecure) throw error;
+    report({
+      type: 'warning',
+      code: error.code,
+      message: `not checked, as --insecure says: ${error.message}`,
+    });
+  };
+
+  const requireSigned = (what: string, envelope: Envelope, signedAt: string): void => {
+    const verdict = judge(policy, {
+      subject: { catalog: shelf.name },
+      what,
+      envelopes: [envelope],
+      now: now(),
+      signedAt: () => signedAt,
+    });
+    if (verdict.kind === 'refused') tolerate(verdict.error);
+  };
+
+  const read = async (): Promise<CatalogIndex | undefined> => {
+    const envelope = await readTaggedEnvelope(repository, indexTag, signal);
+    if (envelope === undefined) return undefined;
+    const index = readCatalogIndex(payloadOf(requireType(envelope, indexType, shelf)), shelf.name);
+    requireSigned(`the index of ${shelf.name}`, envelope, index.issued);
+    return index;
+  };
+
+  const believe = async (found: CatalogIndex | undefined): Promise<CatalogIndex | undefined> => {
+    try {
+      requireGrown(shelf.name, await memory.recall(shelf.name), found);
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      tolerate(error);
+      return found;
+    }
+    if (found !== undefined) await memory.remember(shelf.name, found);
+    return found;
+  };
+
+  const requireTimely = (index: CatalogIndex | undefined): void => {
+    if (index?.expires === undefined || now() < Date.parse(index.expires)) return;
+    tolerate(
+      new EngineError('CATALOG_STALE', `the index of ${shelf.name} ended on ${index.expires}`, {
+        hint: 'Whoever publishes there renews it with each publication, or with sheaf sign CATALOG. An old state may hide newer versions.',
+        details: { catalog: shelf.name },
+      }),
+    );
+  };
+
+  /** Reads the statements that an index does not have yet; what nobody trusted says is left out. */
+  const unheard = async (index: CatalogIndex | undefined): Promise<readonly CatalogStatement[]> => {
+    const known = new Set(statementsOf(index).map(statementTag));
+    const found: CatalogStatement[] = [];
+    for (const tag of await repository.tags(signal)) {
+      // a channel moves under its tag, so its mark is looked at each time
+      if (tag === indexTag || (known.has(tag) && !tag.startsWith('channel--'))) continue;
+      const envelope = await readTaggedEnvelope(repository, tag, signal);
+      if (envelope === undefined) continue;
+      try {
+        const statement = readCatalogStatement(
+          payloadOf(requireType(envelope, catalogStatementType, shelf)),
+          shelf.name,
+        );
+        if (statementTag(statement) !== tag) continue;
+        requireSigned(`what is published as ${tag} in ${shelf.name}`, envelope, timeOf(statement));
+        found.push(statement);
+      } catch (error) {
+        if (!(error instanceof EngineError) || error.code === 'OPERATION_INTERRUPTED') throw error;
+        report({ type: 'warning', code: error.code, message: `left out of the index: ${error.message}` });
+      }
+    }
+    return found;
+  };
+
+  const writeIndex = async (
+    before: CatalogIndex | undefined,
+    content: ReturnType<typeof addStatements>,
+    key: SigningKey | undefined,
+  ) => {
+    const seen = await memory.recall(shelf.name);
+    const issued = now();
+    const index: CatalogIndex = {
+      apiVersion: 'sheaf/v1',
+      kind: 'CatalogIndex',
+      id: before?.id ?? randomBytes(16).toString('hex'),
+      counter: Math.max(before?.counter ?? 0, seen?.id === before?.id ? (seen?.counter ?? 0) : 0) + 1,
+      issued: new Date(issued).toISOString(),
+      ...(key !== undefined && { expires: new Date(issued + lifetimeMs).toISOString() }),
+      ...content,
+    };
+    await putEnvelope(repository, indexTag, seal(indexType, canonicalJson(index), key), signal);
+  };
+
+  return {
+    options,
+    index: async () => {
+      try {
+        const index = await believe(await read());
+        requireTimely(index);
+        return index;
+      } catch (error) {
+        if (!(error instanceof EngineError) || error.code !== 'REGISTRY_UNREACHABLE') throw error;
+        const remembered = await memory.recall(shelf.name);
+        if (remembered === undefined) throw error;
+        requireTimely(remembered);
+        report({
+          type: 'warning',
+          code: error.code,
+          message: `${error.message}; what was seen last is used`,
+        });
+        return remembered;
+      }
+    },
+    add: async (statements, key, check, before) => {
+      if (key !== undefined) requireFresh(key, now());
+      return await shelf.exclusively(async () => {
+        check(await believe(await read()));
+        await before();
+        for (const statement of statements) {
+          const text = canonicalJson(statement);
+          await putEnvelope(
+            repository,
+            statementTag(statement),
+            seal(catalogStatementType, text, key),
+            signal,
+          );
+        }
+        // a registry has no lock: what somebody else overwrote is found missing, and added again
+        for (let round = 0; round < rounds; round += 1) {
+          const index = await read();
+          const fresh = await unheard(index);
+          const content = addStatements(index ?? emptyContent, [...fresh, ...statements]);
+          check(index);
+          if (round > 0 && index !== undefined && isSameContent(index, content)) {
+            await believe(index);
+            return index;
+          }
+          await writeIndex(index, content, key);
+        }
+        throw new EngineError('CATALOG_BUSY', `others publish to ${shelf.name} all the time`, {
+          hint: 'Run the same command again: what was sent is there already.',
+        });
+      }, signal);
+    },
+  };
+}
+
+/** Names the tag under which a statement lies. A `+` of a version is written `_`, which no version has. */
+export function statementTag(statement: CatalogStatement): string {
+  if ('entry' in statement) return `entry--${statement.entry.name}_${versionTag(statement.entry.version)}`;
+  if ('yank' in statement) return `yank--${statement.yank.name}_${versionTag(statement.yank.version)}`;
+  return `channel--${statement.channel.name}_${statement.channel.channel}`;
+}
+
+/** Writes a version as a tag. */
+export function versionTag(version: string): string {
+  return version.replaceAll('+', '_');
+}
+
+function statementsOf(index: CatalogIndex | undefined): readonly CatalogStatement[] {
+  const head = { apiVersion: 'sheaf/v1', kind: 'CatalogStatement' } as const;
+  const { entries, yanked, channels } = index ?? emptyContent;
+  return [
+    ...entries.map((entry) => ({ ...head, entry })),
+    ...yanked.map((yank) => ({ ...head, yank })),
+    ...channels.map((channel) => ({ ...head, channel })),
+  ];
+}
+
+function timeOf(statement: CatalogStatement): string {
+  if ('entry' in statement) return statement.entry.published;
+  return 'yank' in statement ? statement.yank.at : statement.channel.at;
+}
+
+function requireType(envelope: Envelope, type: string, shelf: Shelf): Envelope {
+  if (envelope.payloadType === type && jsonOf(payloadOf(envelope)) !== undefined) return envelope;
+  throw new EngineError('CATALOG_CORRUPT', `${shelf.name} says something else where its index should be`, {
+    hint: 'Does something else than Sheaf write to it?',
+  });
+}

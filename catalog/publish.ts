@@ -1,0 +1,120 @@
+import type { Digest } from '../engine/digest.ts';
+import { EngineError } from '../engine/errors.ts';
+import { manifestOf, textSource } from './artifact.ts';
+import { type CatalogIndex, type CatalogStatement, type Channel, keyOf } from './catalog-index.ts';
+import { describeEntry } from './describe-entry.ts';
+import { type Catalog, versionTag } from './open-catalog.ts';
+import { manifestText } from './root-manifest.ts';
+import { type OpenContents, partsOf, signBundle, withTexts } from './sign-bundle.ts';
+import { seekable, type Transferred, transfer } from './transfer.ts';
+import { signForTools } from './trust/cosign.ts';
+import type { SigningKey } from './trust/key.ts';
+
+/** What is published, and how. */
+export type PublishRequest = {
+  readonly bundle: OpenContents;
+  /** Signs the bundle, where it has not yet, the index, and the tag for other tools. */
+  readonly key?: SigningKey;
+  /** Channels that shall stand at this version. */
+  readonly channels: readonly Channel[];
+};
+
+/** A published version. */
+export type Published = Transferred & {
+  readonly name: string;
+  readonly version: string;
+  readonly catalog: string;
+  /** The identity. */
+  readonly digest: Digest;
+  /** Of the root manifest, as registries know it. */
+  readonly manifest: Digest;
+};
+
+const maxVersionLetters = 80;
+
+/**
+ * Publishes a bundle: sends what the catalog lacks, then adds the version to its index. Run again it goes on.
+ *
+ * @throws EngineError VERSION_EXISTS when the version is there with other content; CATALOG_BUSY; as shelf and catalog do
+ */
+export async function publish(catalog: Catalog, request: PublishRequest): Promise<Published> {
+  const { shelf, signal, now, report } = catalog.options;
+  const { key, channels } = request;
+  const bundle = key === undefined ? request.bundle : await signBundle(request.bundle, key, now());
+  const { contents } = bundle;
+  const { name, version } = contents.list;
+  if (version.length > maxVersionLetters)
+    throw new EngineError(
+      'INPUT_REFUSED',
+      `the version of ${name} has more than ${maxVersionLetters} letters`,
+    );
+  const entry = await describeEntry(bundle, now());
+  const before = await catalog.index();
+  requireNew(shelf.name, before, entry);
+  const neighbours = neighboursOf(contents.list.images, before);
+  const repository = shelf.repository(name, () => neighbours.filter((each) => each !== name));
+  const source = seekable(withTexts(bundle));
+  const told = { subject: `publish ${name} ${version}`, verb: 'sent', report, now };
+  const moved = await transfer(
+    partsOf(contents),
+    async (part, sent) => (await repository.put(part, source, signal, sent)) === 'sent',
+    told,
+  );
+  const head = { apiVersion: 'sheaf/v1', kind: 'CatalogStatement' } as const;
+  const at = new Date(now()).toISOString();
+  const statements: readonly CatalogStatement[] = [
+    { ...head, entry },
+    ...channels.map((channel) => ({ ...head, channel: { name, channel, version, at } })),
+  ];
+  await catalog.add(
+    statements,
+    key,
+    (index) => requireNew(shelf.name, index, entry),
+    async () => {
+      const root = manifestOf(manifestText(contents.manifest));
+      await repository.putManifest(root, versionTag(version), signal);
+      if (key === undefined) return;
+      const place = `${shelf.name.replace(/^oci:\/\//, '')}/${name}`;
+      const tag = signForTools(root.descriptor.digest, place, key);
+      const texts = textSource(new Map(tag.blobs.map(({ descriptor, text }) => [descriptor.digest, text])));
+      for (const { descriptor } of tag.blobs)
+        await repository.put(descriptor, texts, signal, () => undefined);
+      await repository.putManifest(manifestOf(tag.manifest), tag.tag, signal);
+    },
+  );
+  return {
+    name,
+    version,
+    catalog: shelf.name,
+    digest: entry.identity,
+    manifest: entry.manifest.digest,
+    ...moved,
+  };
+}
+
+function requireNew(
+  place: string,
+  index: CatalogIndex | undefined,
+  entry: { readonly name: string; readonly version: string; readonly identity: Digest },
+): void {
+  const found = index?.entries.find((each) => keyOf(each) === keyOf(entry));
+  if (found === undefined || found.identity === entry.identity) return;
+  throw new EngineError(
+    'VERSION_EXISTS',
+    `${entry.name} ${entry.version} is published in ${place} with other content`,
+    {
+      hint: 'Published versions never change: give it a new version.',
+      details: { published: found.identity, given: entry.identity },
+    },
+  );
+}
+
+/** Names whose repositories probably hold parts of this one: the appliances that it is made of, then all others. */
+function neighboursOf(
+  images: Readonly<Record<string, unknown>>,
+  index: CatalogIndex | undefined,
+): readonly string[] {
+  const published = new Set(index?.entries.map((entry) => entry.name));
+  const used = Object.keys(images).map((image) => image.split('@', 1)[0] ?? '');
+  return [...new Set([...used.filter((name) => published.has(name)), ...published])];
+}

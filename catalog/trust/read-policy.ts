@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { EngineError } from '../../engine/errors.ts';
+import { nameHint } from '../../engine/formats/nearest-name.ts';
+import { readSettings } from '../read-settings.ts';
+import { type PublicKey, readPublicKey } from './key.ts';
+import { closedPolicy, type TrustPolicy } from './policy.ts';
+
+type PolicyFile = {
+  readonly keys?: Readonly<Record<string, { readonly file: string }>>;
+  readonly rules?: readonly {
+    readonly names?: readonly string[];
+    readonly catalogs?: readonly string[];
+    readonly keys?: readonly string[];
+    readonly unsigned?: boolean;
+  }[];
+  readonly revoked?: readonly string[];
+};
+
+/**
+ * Reads a trust policy with the keys that it names; without a file nothing from outside is trusted.
+ *
+ * @throws EngineError INPUT_INVALID, KEY_UNREADABLE
+ */
+export async function readPolicy(file: string): Promise<TrustPolicy> {
+  const value = await readSettings(file, 'trust');
+  if (value === undefined) return closedPolicy;
+  const { keys = {}, rules = [], revoked = [] } = value as PolicyFile; // as its schema says
+  const known = new Map<string, PublicKey>();
+  for (const [name, { file: place }] of Object.entries(keys)) {
+    const path = resolve(dirname(file), place);
+    const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+      throw new EngineError('KEY_UNREADABLE', `the key ${name} of ${file} cannot be read from ${path}`, {
+        hint: 'Put the file there, or take the key out of the policy.',
+        cause,
+      });
+    });
+    known.set(name, { ...readPublicKey(text, path), name });
+  }
+  const keyOf = (name: string): PublicKey => {
+    const key = known.get(name);
+    if (key !== undefined) return key;
+    throw new EngineError(
+      'KEY_UNREADABLE',
+      `a rule of ${file} names the key ${name}, which is not under its keys`,
+      {
+        hint: nameHint(name, [...known.keys()]),
+      },
+    );
+  };
+  return {
+    rules: rules.map((rule) => ({
+      names: rule.names ?? ['*'],
+      catalogs: rule.catalogs ?? ['*'],
+      keys: (rule.keys ?? []).map(keyOf),
+      acceptsUnsigned: rule.unsigned === true,
+    })),
+    revoked: new Set(revoked),
+  };
+}
