@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { compile } from './compile/compile.ts';
 import { graphOfSource } from './compile/graph-of-source.ts';
-import { type Loaded, load, requireSound } from './compile/load.ts';
+import { inputInvalid, type Loaded, load, requireSound } from './compile/load.ts';
 import { changedNames, lockOf, lockText } from './compile/lock.ts';
 import type { CompileInputs } from './compile/settle-parameters.ts';
 import type { DeploymentIdentity, Driver } from './drivers/driver.ts';
@@ -33,9 +33,11 @@ import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } fro
 import type { DeploymentRecord } from './model/store.ts';
 import type { TemplateKind } from './model/template-kind.ts';
 import { openState, type State } from './open-state.ts';
+import { filesToPack } from './packing/files-to-pack.ts';
 import { loadPacked, withoutInputs } from './packing/load-packed.ts';
 import { makePackingList } from './packing/make-list.ts';
 import { checkPackedImages, packedClosure } from './packing/packed-closure.ts';
+import { scanSecrets } from './packing/scan-secrets.ts';
 import type { Problem } from './problems.ts';
 import { currentProcess, isAlive } from './process-identity.ts';
 import { listNames } from './read/find-appliance.ts';
@@ -146,8 +148,13 @@ export class Engine {
     const { source, compiled } = requireSound(path, await this.#load(path, null));
     const { blueprint } = compile(source, withoutInputs, checkTemplate);
     const { kitSources } = this.#options;
+    const files = filesToPack(source);
+    const { workingDirectory } = this.#options;
+    const { folder } = source.root;
+    const secrets = await scanSecrets({ files, folder, workingDirectory, signal: options.signal });
+    if (secrets.length > 0) throw inputInvalid(path, secrets);
     const context = await this.#buildContext(options);
-    const list = await makePackingList({ source, compiled, blueprint, kitSources }, context);
+    const list = await makePackingList({ source, compiled, blueprint, files, kitSources }, context);
     return { list, blobs: context.blobs };
   }
 

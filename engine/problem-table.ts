@@ -90,6 +90,9 @@ export const problemTable = {
   RESOURCE_OUTSIDE: error('A resource or size is outside the range that the appliance declares.'),
   EXPOSE_UNKNOWN: error('An address is given for an external terminal that does not exist.'),
 
+  // Packing
+  SECRET_FOUND: error('A file that would be packed holds what looks like a secret.'),
+
   PROBLEMS_OMITTED: error('There are more problems than are shown.'),
 } as const satisfies Record<string, ProblemRow>;
 

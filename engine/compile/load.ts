@@ -25,7 +25,7 @@ export async function load(
 }
 
 /** Makes the error that stops work on a description with problems; they are in `details.problems`. */
-function inputInvalid(path: string, problems: readonly Problem[]): EngineError {
+export function inputInvalid(path: string, problems: readonly Problem[]): EngineError {
   const count = problems.filter((problem) => problem.severity === 'error').length;
   return new EngineError('INPUT_INVALID', `${path} has ${count} ${count === 1 ? 'problem' : 'problems'}`, {
     hint: 'Nothing was changed. Mend them and run the same command again.',

@@ -18,6 +18,8 @@ export type SourceFiles = {
   readonly files: ReadonlyMap<string, FileToPack>;
   /** By path in the packed folder. */
   readonly places: ReadonlyMap<string, PackedPlace>;
+  /** Content folders: absolute, by path in the packed folder. */
+  readonly folders: ReadonlyMap<string, string>;
 };
 
 /** The folder of an appliance or assembly in the packed folder; the lock finds each version there. */
@@ -36,6 +38,7 @@ export function filesToPack(source: Source): SourceFiles {
   const tree = expandAssemblies(source, validateDescriptions(source, ignore), ignore);
   const files = new Map<string, FileToPack>();
   const places = new Map<string, PackedPlace>();
+  const folders = new Map<string, string>();
   const add = (description: Description, base: string): void => {
     const { text, kind, attachments } = description;
     const path = posix.join(base, `${kind}.yaml`);
@@ -52,6 +55,7 @@ export function filesToPack(source: Source): SourceFiles {
         }
         case 'disk':
         case 'folder':
+          if (attachment.kind === 'folder') folders.set(inside.replace(/\/+$/, ''), attachment.folder);
           places.set(inside.replace(/\/+$/, ''), { kind: attachment.kind, digest: attachment.digest });
           break;
         case 'refused':
@@ -65,5 +69,5 @@ export function filesToPack(source: Source): SourceFiles {
   for (const { described } of [...(tree?.scopes ?? []).slice(1), ...(tree?.parts ?? [])]) {
     add(described.description, packedFolderOf(described.model.name, described.model.version));
   }
-  return { files, places };
+  return { files, places, folders };
 }

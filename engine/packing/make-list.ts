@@ -21,7 +21,7 @@ import {
 } from '../model/packing-list.ts';
 import type { Source } from '../model/source.ts';
 import { blueprintRevision } from './blueprint-revision.ts';
-import { filesToPack } from './files-to-pack.ts';
+import type { SourceFiles } from './files-to-pack.ts';
 
 /** What is packed: a source without errors, and what was made of it. */
 export type PackRequest = {
@@ -29,6 +29,8 @@ export type PackRequest = {
   readonly compiled: Compiled;
   /** Compiled without inputs; null when that is not possible. */
   readonly blueprint: Blueprint | null;
+  /** What `filesToPack` listed. */
+  readonly files: SourceFiles;
   /** Folder of the kit's sources. */
   readonly kitSources: string;
 };
@@ -39,11 +41,11 @@ export type PackRequest = {
  * @throws EngineError of `buildKit`, `makeImages`, `buildContent`
  */
 export async function makePackingList(request: PackRequest, context: BuildContext): Promise<PackingList> {
-  const { source, compiled, blueprint } = request;
+  const { source, compiled, blueprint, files: packed } = request;
   const { blobs } = context;
   const { kind, value } = source.root;
   const title = memberOf(value, 'title');
-  const { files, places } = filesToPack(source);
+  const { files, places } = packed;
   const stored: (readonly [string, Descriptor])[] = [];
   for (const [path, { kind: type, text }] of files) {
     const [digest, size] = [await blobs.write(text), Buffer.byteLength(text)];
