@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { runCommand } from '../../engine/command.ts';
 import type { DeploymentIdentity } from '../../engine/drivers/driver.ts';
-import { findMachines } from '../../engine/drivers/qemu/instance.ts';
+import { findMachines } from '../../engine/drivers/qemu/find-machines.ts';
 import { layoutOf, runtimeFiles } from '../../engine/drivers/qemu/layout.ts';
 import { guestMark } from '../../engine/drivers/qemu/marks.ts';
 import { openQemuDriver } from '../../engine/drivers/qemu/open-driver.ts';

@@ -11,14 +11,16 @@ import { appliedFiles, applyFiles, rememberFiles } from './apply.ts';
 import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { ensureDisk, ensureProgram, exists } from './disks.ts';
+import { findMachines, isSame } from './find-machines.ts';
 import { endConsole, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
 import { bootShareOf, machineDigest, machineOf, readKit, shareOf } from './machine.ts';
-import { guestMark, tapName, userIdOf } from './marks.ts';
+import { tapName } from './marks.ts';
 import { connectedTaps, ensureTap, openTap, removeTap } from './namespace.ts';
 import { applyRules, requireNamespace } from './network.ts';
-import { endProcess, findProcesses } from './processes.ts';
+import { endProcess } from './processes.ts';
 import { type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
+import { rescueVolumesOf } from './rescue.ts';
 import { writeSeedDisk } from './seed-disk.ts';
 import { stopMachine } from './stop.ts';
 import { makeVolume, volumePath, volumeSize } from './volumes.ts';
@@ -78,23 +80,6 @@ export async function removeInstance(
   await removeRecord(layout, deployment, 'instance', instance);
 }
 
-/** Finds the QEMU processes that carry an instance's mark; at most one is meant to. */
-export function findMachines(deployment: string, instance: string): readonly ProcessIdentity[] {
-  const mark = `${guestMark(deployment, instance)},debug-threads=on`;
-  return findProcesses(
-    (args) => {
-      const at = args.indexOf('-name');
-      return at >= 0 && args[at + 1] === mark && args[at + 2] === '-uuid';
-    },
-    userIdOf(deployment, instance),
-  );
-}
-
-/** Tells whether two identities are of the same process. */
-export function isSame(a: ProcessIdentity | undefined, b: ProcessIdentity): boolean {
-  return canonicalJson(a) === canonicalJson(b);
-}
-
 /** Stops an instance's machines, and the attendant that may be about to start another one for somebody who was killed. */
 async function stopAll(
   context: DriverContext,
@@ -104,6 +89,9 @@ async function stopAll(
   signal: AbortSignal,
 ): Promise<void> {
   const files = runtimeFiles(context.layout, deployment, instance);
+  const record = await readRecord(context.layout, deployment, 'instance', instance);
+  // with the machine would go what it alone still has
+  if (record !== undefined) await rescueVolumesOf(context, deployment, record, signal);
   for (const machine of findMachines(deployment, instance)) await stopMachine(machine, files, state, signal);
   await endConsole(consoleOf(context, deployment, instance));
   for (const machine of findMachines(deployment, instance)) await endProcess(machine, 0);

@@ -1,18 +1,30 @@
+import { plainText } from './channel.ts';
 import { connectLines, isMessage, type Message, type Patience, silent } from './line-socket.ts';
 
+/** Asks one thing after the other in one conversation with a QEMU. @returns what stands under `return` */
+export type AskMonitor = (command: string, parts?: Message) => Promise<unknown>;
+
 /**
- * Asks a QEMU one thing over its monitor socket.
+ * Talks to a QEMU over its monitor socket.
  *
+ * @param patience - with each answer
+ * @throws EngineError INSTANCE_SILENT, also when it refuses something
  * @source qemu/docs/interop/qmp-spec.txt
  */
-async function askMonitor(path: string, command: string, patience: Patience): Promise<Message> {
+export async function withMonitor<T>(
+  path: string,
+  patience: Patience,
+  talk: (ask: AskMonitor) => Promise<T>,
+): Promise<T> {
   const socket = await connectLines(path, patience);
+  const ask: AskMonitor = async (command, parts) => {
+    await socket.send({ execute: command, ...(parts && { arguments: parts }) }, patience);
+    return await answer(command, () => socket.receive(patience));
+  };
   try {
     await socket.receive(patience); // its greeting
-    await socket.send({ execute: 'qmp_capabilities' }, patience);
-    await answer(() => socket.receive(patience));
-    await socket.send({ execute: command }, patience);
-    return await answer(() => socket.receive(patience));
+    await ask('qmp_capabilities');
+    return await talk(ask);
   } finally {
     socket.close();
   }
@@ -20,14 +32,16 @@ async function askMonitor(path: string, command: string, patience: Patience): Pr
 
 /** Gives QEMU's word for what a machine does, such as `running`, `paused` or `io-error`. */
 export async function machineState(path: string, patience: Patience): Promise<string> {
-  const { status } = await askMonitor(path, 'query-status', patience);
+  const said = await withMonitor(path, patience, (ask) => ask('query-status'));
+  const status = isMessage(said) ? said['status'] : undefined;
   return typeof status === 'string' ? status : 'unknown';
 }
 
-async function answer(receive: () => Promise<Message>): Promise<Message> {
+async function answer(command: string, receive: () => Promise<Message>): Promise<unknown> {
   for (;;) {
     const message = await receive();
-    if ('error' in message) throw silent('its monitor refused a command');
-    if ('return' in message) return isMessage(message['return']) ? message['return'] : {};
+    const { error } = message;
+    if (isMessage(error)) throw silent(`its monitor refused ${command}: ${plainText(String(error['desc']))}`);
+    if ('return' in message) return message['return'];
   }
 }

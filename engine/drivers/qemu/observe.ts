@@ -5,9 +5,9 @@ import { currentBoot } from '../../process-identity.ts';
 import { plainText } from './channel.ts';
 import { changeTime, consoleOf, howItEnded, lastLines } from './console.ts';
 import type { DriverContext } from './context.ts';
-import { exists, hasDisk } from './disks.ts';
+import { hasDisk } from './disks.ts';
 import { works } from './endpoint.ts';
-import { findMachines, isSame } from './instance.ts';
+import { findMachines, isSame } from './find-machines.ts';
 import { runtimeFiles } from './layout.ts';
 import { tapName } from './marks.ts';
 import { machineState } from './monitor.ts';
@@ -15,8 +15,8 @@ import { connectedTaps } from './namespace.ts';
 import { networkWorks } from './network.ts';
 import { ageMs, bootTime } from './processes.ts';
 import { listRecords, type ObjectRecord } from './record.ts';
+import { volumeExists } from './rescue.ts';
 import { askSupervisor, type GuestReport } from './supervisor.ts';
-import { volumePath } from './volumes.ts';
 
 /** How long a guest may take to answer; many are asked at once. */
 const answerTimeoutMs = 1500;
@@ -47,9 +47,7 @@ export async function observeDeployment(
     ...policies.map((record) => observed(record, rulesHold)),
     ...(await Promise.all(images.map(async (record) => observed(record, await imageWorks(context, record))))),
     ...(await Promise.all(
-      volumes.map(async (record) =>
-        observed(record, await exists(volumePath(context, deployment, record.key))),
-      ),
+      volumes.map(async (record) => observed(record, await volumeExists(context, deployment, record.key))),
     )),
     ...(await Promise.all(
       instances.map((record) => limit(() => observeInstance(context, deployment, record, taps, signal))),

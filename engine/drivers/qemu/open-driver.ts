@@ -15,8 +15,8 @@ import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { openControlGroups } from './control-groups.ts';
 import { execute } from './exec.ts';
+import { findMachines } from './find-machines.ts';
 import { findDeployments, leaveNote, restoreRecords } from './found.ts';
-import { findMachines } from './instance.ts';
 import { type IsolationRefusal, isolationRefusal } from './isolation.ts';
 import { type Layout, layoutOf, runtimeFiles } from './layout.ts';
 import { readConsole } from './logs.ts';
@@ -24,6 +24,7 @@ import { overheadOf } from './machine.ts';
 import { observeDeployment } from './observe.ts';
 import { performStep } from './perform.ts';
 import { readRecord } from './record.ts';
+import { rescueVolumes } from './rescue.ts';
 import { findRights, type Rights } from './rights.ts';
 import { localServer } from './servers.ts';
 
@@ -128,9 +129,9 @@ class QemuDriver implements Driver {
     return await findDeployments(this.#context.layout);
   }
 
-  async adopt(deployment: DeploymentIdentity): Promise<readonly string[]> {
+  async adopt(deployment: DeploymentIdentity, signal: AbortSignal): Promise<readonly string[]> {
     await restoreRecords(this.#context.layout, deployment.id);
-    return [];
+    return await rescueVolumes(this.#context, deployment.id, signal);
   }
 
   async exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number> {
