@@ -27,8 +27,13 @@ export async function restoreRecords(layout: Layout, deployment: string): Promis
   if (note !== undefined) await leaveNote(layout, deployment, note);
 }
 
-/** Leaves the engine's text with a deployment; null takes it away. */
+/**
+ * Leaves the engine's text with a deployment; null takes it away.
+ *
+ * Every operation does so, which is when copies are made again that went with the runtime folder at a restart.
+ */
 export async function leaveNote(layout: Layout, deployment: string, text: string | null): Promise<void> {
+  if (text !== null) await copyRecords(layout, deployment);
   for (const path of notePaths(layout, deployment).toReversed()) {
     if (text !== null) {
       await writeWhole(path, text);
@@ -40,6 +45,16 @@ export async function leaveNote(layout: Layout, deployment: string, text: string
   if (text !== null) return;
   await removeEmptyFolders(join(layout.deployments, deployment), layout.deployments);
   await removeEmptyFolders(join(layout.copies, deployment), dirname(layout.runtime));
+}
+
+async function copyRecords(layout: Layout, deployment: string): Promise<void> {
+  for (const kind of objectKinds) {
+    const copied = new Set(
+      (await listRecords<ObjectKind>(copiesOf(layout), deployment, kind)).map(({ key }) => key),
+    );
+    for (const record of await listRecords<ObjectKind>(layout, deployment, kind))
+      if (!copied.has(record.key)) await writeRecord(layout, deployment, record);
+  }
 }
 
 async function findDeployment(layout: Layout, id: string): Promise<FoundDeployment> {
