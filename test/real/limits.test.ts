@@ -4,8 +4,8 @@ import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { DeploymentIdentity } from '../../engine/drivers/driver.ts';
+import { findMachines } from '../../engine/drivers/qemu/find-machines.ts';
 import { groupPlaces } from '../../engine/drivers/qemu/group-places.ts';
-import { findMachines } from '../../engine/drivers/qemu/instance.ts';
 import type { Desired, InstanceState } from '../../engine/model/step.ts';
 import {
   ensureStep,
