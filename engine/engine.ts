@@ -36,6 +36,7 @@ import { openState, type State } from './open-state.ts';
 import { filesToPack } from './packing/files-to-pack.ts';
 import { loadPacked, withoutInputs } from './packing/load-packed.ts';
 import { makePackingList } from './packing/make-list.ts';
+import { orStored } from './packing/or-stored.ts';
 import { checkPackedImages, packedClosure } from './packing/packed-closure.ts';
 import { scanSecrets } from './packing/scan-secrets.ts';
 import type { Problem } from './problems.ts';
@@ -326,7 +327,9 @@ export class Engine {
     options: CallOptions,
     use: (loaded: Loaded, packed: PackedSource | undefined) => Promise<T>,
   ): Promise<T> {
-    const packed = await this.#options.openPacked?.(source, options);
+    const opened = await this.#options.openPacked?.(source, options);
+    // a delta's texts may be stored already, but what only reads must not make a store
+    const packed = opened && inputs ? orStored(opened, (await this.#open()).blobs) : opened;
     if (packed === undefined) return await use(await this.#load(source, inputs), undefined);
     try {
       const scratch = join(this.#options.home, 'scratch');

@@ -5,7 +5,7 @@ import { toolPackages, toolPath } from '../engine/command.ts';
 // Prints the Debian packages whose programs this machine lacks, in one line; nothing when it lacks none.
 
 /** Programs that only the tests run, and the Debian packages that bring them. */
-const testPackages = { 'cloud-init': 'cloud-init', fish: 'fish', zsh: 'zsh' };
+const testPackages = { 'cloud-init': 'cloud-init', skopeo: 'skopeo', fish: 'fish', zsh: 'zsh' };
 /** Packages that bring no program that is run by its name, and a file that only they bring. */
 const filePackages = { 'debian-archive-keyring': '/usr/share/keyrings/debian-archive-keyring.gpg' };
 const testFilePackages = { chromium: '/usr/bin/chromium' };

@@ -46,6 +46,26 @@ test('a stream is stored in whatever pieces it comes', async (t) => {
   );
 });
 
+test('several blobs are stored together or not at all', async (t) => {
+  const { blobs, temporary } = await open(t);
+  const whole = ['one', 'two'].map((text) => ({
+    part: { mediaType: 'text/plain', digest: digestOf(text), size: text.length },
+    content: () => Readable.from([Buffer.from(text)]),
+  }));
+  const wrong = {
+    part: { mediaType: 'text/plain', digest: digestOf('three'), size: 5 },
+    content: () => Readable.from([Buffer.from('other')]),
+  };
+
+  await t.throwsAsync(blobs.writeAll([...whole, wrong]), { instanceOf: EngineError, code: 'BLOB_CORRUPT' });
+  const before = await Promise.all(whole.map(({ part }) => blobs.has(part.digest)));
+  await blobs.writeAll(whole);
+
+  t.deepEqual(before, [false, false]);
+  for (const { part } of whole) t.is(await blobs.size(part.digest), part.size);
+  t.deepEqual(await drafts(temporary), []);
+});
+
 test('writers of the same blob at the same time do not hinder each other', async (t) => {
   const { blobs, temporary } = await open(t);
   const content = Buffer.alloc(300_000, 'x');
