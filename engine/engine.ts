@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import pLimit from 'p-limit';
+import { buildApart } from './build-apart.ts';
 import { compile } from './compile/compile.ts';
 import { graphOfSource } from './compile/graph-of-source.ts';
 import { inputInvalid, type Loaded, load, requireSound } from './compile/load.ts';
@@ -409,7 +410,13 @@ export class Engine {
   async #buildContext({ signal, report }: CallOptions): Promise<BuildContext> {
     const { blobs, store, scratch, cache } = await this.#open();
     const { images } = this.#options;
-    return { blobs, refs: store.refs, scratch, cache, signal, report, ...(images && { images }) };
+    const { home, keyFile } = this.#options;
+    return {
+      ...{ blobs, refs: store.refs, scratch, cache, signal, report },
+      ...(images && { images }),
+      buildApart: async (requests) =>
+        await buildApart({ folders: { home, keyFile }, requests }, { signal, report }),
+    };
   }
 
   async #runContext(pool: Pool, { signal, report }: CallOptions): Promise<RunContext> {

@@ -81,6 +81,7 @@ function argumentsFor(suite: string, root: string, apt: Apt): readonly string[] 
     // its folders in the root
     `--setup-hook=${offerFetched}`,
     '--skip=essential/unlink',
+    '--skip=chroot/mount/sys', // the root of a user namespace may not mount it, and no package asks for it
     `--customize-hook=${keepFetched}`,
     // makes /bin and its like links from the start, where the package that does it later would bring all of perl
     '--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr',

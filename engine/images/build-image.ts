@@ -44,6 +44,10 @@ export async function buildImages(
   requests: readonly ImageRequest[],
   context: BuildContext,
 ): Promise<readonly BuiltImage[]> {
+  if (process.getuid?.() !== 0 && context.buildApart !== undefined) {
+    const stored = await Promise.all(requests.map((request) => findImage(request, context)));
+    if (stored.includes(undefined)) return await context.buildApart(requests);
+  }
   const bases = new Map<string, Promise<BaseLayer>>();
   const limit = pLimit(parallelBuilds);
   const stop = new AbortController();

@@ -1,6 +1,7 @@
 import type { Blobs, Refs } from '../model/blob.ts';
 import type { Report } from '../model/event.ts';
 import type { ImageFetcher } from '../model/image-fetcher.ts';
+import type { BuiltImage, ImageRequest } from './build-image.ts';
 
 /** What building an image takes besides its description. */
 export type BuildContext = {
@@ -12,6 +13,8 @@ export type BuildContext = {
   readonly cache: string;
   /** Absent where no registry can be asked. */
   readonly images?: ImageFetcher;
+  /** Builds images that are not all stored, for a user who is not root; absent where only root can. */
+  readonly buildApart?: (requests: readonly ImageRequest[]) => Promise<readonly BuiltImage[]>;
   readonly signal: AbortSignal;
   readonly report: Report;
 };
