@@ -25,7 +25,7 @@ import { buildKit, findKit } from './images/kit.ts';
 import { makeImages } from './images/make-images.ts';
 import { writeTemplate } from './init/write-template.ts';
 import { listenRefusal } from './listen-refusal.ts';
-import { instancesOf } from './model/blueprint.ts';
+import { exitsOf, instancesOf } from './model/blueprint.ts';
 import type { Diagnosis } from './model/diagnosis.ts';
 import type { PackedSource } from './model/packed-source.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
@@ -231,13 +231,16 @@ export class Engine {
     return await status(await this.#runContextOf(name, options), owner, name);
   }
 
-  /** Streams logs as raw bytes: of one instance, or of all, each chunk with its instance's name. */
+  /**
+   * Streams logs as raw bytes: of one instance, or of all, each chunk with its instance's name. A door that leads out, such
+   * as `out.world`, has a log too: what was refused there.
+   */
   async *logs(
     name: string,
     options: { readonly instance?: string; readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<LogChunk> {
     const { record, driver, identity } = await this.#deployed(name);
-    yield* readLogs(driver, identity, instanceNames(record, options.instance), options);
+    yield* readLogs(driver, identity, logNames(record, options.instance), options);
   }
 
   /** Runs a command in an instance. @returns the guest's exit code @throws EngineError DEPLOYMENT_MISSING, INSTANCE_MISSING, EXEC_FAILED */
@@ -465,8 +468,24 @@ export class Engine {
 
 const silent: CallOptions = { signal: new AbortController().signal, report: () => undefined };
 
-function instanceNames({ name, spec }: DeploymentRecord, wanted: string | undefined): readonly string[] {
-  const names = instancesOf(spec.blueprint).map((instance) => instance.name);
+function instanceNames(record: DeploymentRecord, wanted: string | undefined): readonly string[] {
+  const names = instancesOf(record.spec.blueprint).map((instance) => instance.name);
+  return chosen(record, names, wanted);
+}
+
+function logNames(record: DeploymentRecord, wanted: string | undefined): readonly string[] {
+  return chosen(record, [...instanceNames(record, undefined), ...exitNames(record)], wanted);
+}
+
+function exitNames({ spec }: DeploymentRecord): readonly string[] {
+  return exitsOf(spec.blueprint).map(({ appliance, terminal }) => `${appliance}.${terminal}`);
+}
+
+function chosen(
+  { name }: DeploymentRecord,
+  names: readonly string[],
+  wanted: string | undefined,
+): readonly string[] {
   if (wanted === undefined) return names;
   if (names.includes(wanted)) return [wanted];
   throw new EngineError('INSTANCE_MISSING', `${name} has no instance ${wanted}`, {

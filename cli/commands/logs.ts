@@ -10,7 +10,10 @@ export function addLogs(program: Command, run: RunVerb): void {
     .summary('show what instances wrote')
     .description("Shows the log of one instance, or of all of them, each line then with the instance's name.")
     .argument('<name>', 'a deployment')
-    .argument('[instance]', 'one of its instances, such as web.1')
+    .argument(
+      '[instance]',
+      'one of its instances, such as web.1, or a door that leads out, such as out.world',
+    )
     .option('-f, --follow', 'go on until Ctrl-C')
     .addHelpText('after', example('logs guestbook', 'logs guestbook web.1 --follow'))
     .action((name: string, instance: string | undefined, options: { follow?: true }) =>

@@ -86,7 +86,10 @@ export interface Driver {
   adopt(deployment: DeploymentIdentity, signal: AbortSignal): Promise<readonly string[]>;
   /** Runs a command in a running instance. @returns the guest's exit code, 0 to 255 */
   exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number>;
-  /** Streams an instance's log as raw bytes, oldest first; with `follow` until the signal or the instance ends. */
+  /**
+   * Streams the log of an instance as raw bytes, oldest first; with `follow` until the signal or the instance ends. Takes the
+   * key of an endpoint that leads out, too: its log tells what was refused there.
+   */
   logs(
     deployment: DeploymentIdentity,
     instance: string,

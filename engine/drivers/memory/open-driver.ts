@@ -2,7 +2,7 @@ import { canonicalJson, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Resources, Server } from '../../model/pool.ts';
-import type { Step } from '../../model/step.ts';
+import { isExit, type Step } from '../../model/step.ts';
 import type { Recorded } from '../../model/store.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
 import { type Cells, memoryCells } from './cells.ts';
@@ -134,6 +134,8 @@ class MemoryDriver implements Driver {
     instance: string,
     options: { readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<Uint8Array> {
+    const things = await this.#world.things(deployment.id);
+    if (things.some((one) => one.kind === 'endpoint' && isExit(one.state) && one.key === instance)) return;
     const { key, generation } = await this.#instance(deployment, instance);
     yield new TextEncoder().encode(`${key} started, generation ${generation}\n`);
     if (options.follow && !options.signal.aborted) {

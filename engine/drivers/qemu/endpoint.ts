@@ -76,6 +76,11 @@ export function works(
   );
 }
 
+/** Tells whether any attendant of an endpoint is there. */
+export function isServed(deployment: string, key: string): boolean {
+  return findAttendants(deployment, key).length > 0;
+}
+
 /** Writes the attendant's command line. */
 function endpointArguments(
   deployment: string,

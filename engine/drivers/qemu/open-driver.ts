@@ -5,7 +5,7 @@ import { EngineError } from '../../errors.ts';
 import type { Blobs } from '../../model/blob.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
-import type { Step } from '../../model/step.ts';
+import { isExit, type Step } from '../../model/step.ts';
 import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
 import { currentUser } from '../../user-namespace.ts';
 import { makeFolder } from '../../whole-file.ts';
@@ -14,6 +14,7 @@ import { type Accelerator, findAccelerator } from './accelerator.ts';
 import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { openControlGroups } from './control-groups.ts';
+import { isServed } from './endpoint.ts';
 import { execute } from './exec.ts';
 import { findMachines } from './find-machines.ts';
 import { findDeployments, leaveNote, restoreRecords } from './found.ts';
@@ -27,6 +28,7 @@ import { readRecord } from './record.ts';
 import { rescueVolumes } from './rescue.ts';
 import { findRights, type Rights } from './rights.ts';
 import { localServer } from './servers.ts';
+import { uplinkLogFile } from './uplink.ts';
 
 /** What the qemu driver is opened with. */
 export type QemuDriverOptions = {
@@ -144,6 +146,13 @@ class QemuDriver implements Driver {
     instance: string,
     options: { readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<Uint8Array> {
+    const exit = await readRecord(this.#context.layout, deployment.id, 'endpoint', instance);
+    if (exit && isExit(exit.state)) {
+      const isClosed = (): boolean => !isServed(deployment.id, instance);
+      const file = uplinkLogFile(this.#context.layout, deployment.id, instance);
+      yield* readConsole(file, { ...options, isOver: isClosed });
+      return;
+    }
     await this.#requireInstance(deployment, instance);
     const isOver = (): boolean => findMachines(deployment.id, instance).length === 0;
     const { file } = consoleOf(this.#context, deployment.id, instance);
