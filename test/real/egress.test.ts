@@ -1,19 +1,27 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
+import { buildImage } from '../../engine/images/build-image.ts';
+import { sampleDeployment } from '../render/instances.ts';
 import { leftoversOf } from './support/leftovers.ts';
 import { type OuterWorld, openOuterWorld, serverAddress, worldAddresses } from './support/outer-world.ts';
-import { checkout, testHome } from './support/test-home.ts';
+import { checkout, openTestHome, testHome, testKit } from './support/test-home.ts';
 
 // Two callers before one egress, on a server with a world of our own around it.
 
 const name = 'outward';
+// whoever enters another mount namespace stands at its root
+const program = join(checkout, 'cli/start.js');
+const source = join(checkout, 'test/fixtures/outward');
 const [publicAddress, privateAddress] = worldAddresses;
 let world: OuterWorld;
 let addresses: ReadonlyMap<string, string>;
 
 test.before(async (t) => {
   t.timeout(12 * 60_000);
+  await buildParts();
   world = await openOuterWorld({
     'api.example.test': publicAddress,
     'other.example.test': publicAddress,
@@ -23,7 +31,7 @@ test.before(async (t) => {
     'meta.example.test': '169.254.169.254',
   });
   await sheaf('down', name, '--delete-data', name);
-  const up = await sheaf('up', 'test/fixtures/outward', '--as', name, '--yes', '--json');
+  const up = await sheaf('up', source, '--as', name, '--yes', '--json');
   t.is(up.code, 0, up.output.slice(-2000));
   const status = JSON.parse((await sheaf('status', name, '--json')).output);
   addresses = new Map(
@@ -160,7 +168,7 @@ test.serial('a way out that was killed is seen and opened again by the same up',
   process.kill(Number(uplink), 'SIGKILL');
 
   const broken = JSON.parse((await sheaf('status', name, '--json')).output);
-  const again = await sheaf('up', 'test/fixtures/outward', '--as', name, '--yes', '--json');
+  const again = await sheaf('up', source, '--as', name, '--yes', '--json');
 
   t.is(broken.state, 'degraded');
   t.is(again.code, 0, again.output.slice(-2000));
@@ -170,39 +178,38 @@ test.serial('a way out that was killed is seen and opened again by the same up',
   );
 });
 
+/** Builds the kit and the images here, for in that world there are no packages. */
+async function buildParts(): Promise<void> {
+  await testKit();
+  const { images } = await sampleDeployment('test/fixtures/outward');
+  const { close, ...context } = await openTestHome();
+  try {
+    for (const { image, ...needed } of images.values())
+      if (image.kind === 'packages') await buildImage({ ...needed, image }, context);
+  } finally {
+    close();
+  }
+}
+
 type Run = { readonly code: number | null; readonly output: string };
 
 async function sheaf(...args: readonly string[]): Promise<Run> {
-  const [program = '', ...words] = [
-    ...world.enter,
-    process.execPath,
-    'cli/start.js',
-    ...args,
-    '--home',
-    testHome,
-  ];
-  const child = spawn(program, words, { cwd: checkout, stdio: ['ignore', 'pipe', 'inherit'] });
-  const output = await text(child.stdout);
-  if (child.exitCode === null) await new Promise((resolve) => child.on('close', resolve));
-  return { code: child.exitCode, output };
+  return await runThere([process.execPath, program, ...args, '--home', testHome]);
 }
 
 async function run(instance: string, ...command: readonly string[]): Promise<Run> {
-  const [program = '', ...words] = [
-    ...world.enter,
-    process.execPath,
-    'cli/start.js',
-    'exec',
-    name,
-    instance,
-    '--home',
-    testHome,
-    '--',
-    ...command,
-  ];
-  const child = spawn(program, words, { cwd: checkout, stdio: ['ignore', 'pipe', 'ignore'] });
+  return await runThere([
+    ...[process.execPath, program, 'exec', name, instance, '--home', testHome],
+    ...['--', ...command],
+  ]);
+}
+
+async function runThere(command: readonly string[]): Promise<Run> {
+  const [first = '', ...words] = [...world.enter, ...command];
+  const child = spawn(first, words, { stdio: ['ignore', 'pipe', 'ignore'] });
+  const ended = once(child, 'close');
   const output = await text(child.stdout);
-  if (child.exitCode === null) await new Promise((resolve) => child.on('close', resolve));
+  await ended;
   return { code: child.exitCode, output };
 }
 

@@ -56,6 +56,7 @@ test.serial(
     await towardsTheHost(t, world, one);
     await datagrams(t, world, one);
     await endpointWithTheClientsAddress(t, world, one);
+    await wayOutForOne(t, world, one, two);
     await forgeries(t, world, one);
     t.deepEqual(await passes(world, one, 'a.1', ['10.83.8.3:80']), ['10.83.8.3:80'], 'the wire still works');
   },
@@ -143,6 +144,35 @@ async function endpointWithTheClientsAddress(
   t.deepEqual(statuses, [200, 200]);
   t.true(await logHas(world, site, 'b.1', `${client}]`), 'the guest sees the client');
   t.true(await logHas(world, site, 'b.1', '10.83.8.1]'), 'and the gateway for a client of this machine');
+}
+
+async function wayOutForOne(t: ExecutionContext, world: QemuWorld, one: Site, two: Site): Promise<void> {
+  const listen = { address: '10.83.8.1', port: 4430 };
+  const state = {
+    appliance: 'c',
+    terminal: 'world',
+    protocol: 'tcp',
+    transport: 'tcp',
+    listen,
+    sources: [{ name: 'c.1', address: '10.83.8.4' }],
+    clients: [],
+  } as const;
+  await world.driver.perform(ensureStep({ kind: 'endpoint', key: 'c.world', state }), workOf(one.deployment));
+  const reached: string[] = [];
+  for (const [site, instance] of [
+    [one, 'a.1'],
+    [one, 'b.1'],
+    [one, 'c.1'],
+    [two, 'a.1'],
+  ] as const)
+    for (const port of [4430, 4431]) {
+      const script = `nc -w 5 10.83.8.1 ${port} </dev/null >/dev/null 2>&1 && echo reached`;
+      if ((await run(world, site, instance, script)) !== '')
+        reached.push(`${site.subnet} ${instance} ${port}`);
+    }
+
+  t.deepEqual(reached, ['10.83.8 c.1 4430']);
+  t.deepEqual(await passes(world, one, 'c.1', ['10.83.8.2:80', '10.83.8.3:80']), []);
 }
 
 async function forgeries(t: ExecutionContext, world: QemuWorld, site: Site): Promise<void> {
