@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { checkParts, contentsOf, openBundle, packFile } from '../catalog/index.ts';
-import { composeEngine } from '../cli/compose.ts';
 import type { Descriptor } from '../engine/model/blob.ts';
 import { judge } from './judge.ts';
 
@@ -17,6 +16,8 @@ const quiet = { signal: new AbortController().signal, report: () => undefined };
 /** Compares packing the guest book, its images there already, with `tar | sha256sum` of the same bytes; then the memory for a large one. */
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'sheaf-bench-'));
+  // not for the other process, whose memory is measured
+  const { composeEngine } = await import('../cli/compose.ts');
   const engine = await composeEngine({
     home: join(root, '.cache/bench'),
     runtime: join(folder, 'runtime'),

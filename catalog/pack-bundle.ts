@@ -4,7 +4,7 @@ import type { BlobSource } from './blob-source.ts';
 import type { FormNote } from './layout.ts';
 import { openBundle } from './open-bundle.ts';
 import { type BundleContents, bulkOf } from './root-manifest.ts';
-import { type CatalogCall, writeBundle } from './write-bundle.ts';
+import { bundleBytes, type CatalogCall, type WriteRequest, writeBundle } from './write-bundle.ts';
 
 /** What is written where, and in which form: thick unless one of the two others is asked for. */
 export type PackFileRequest = {
@@ -26,12 +26,45 @@ export type PackedFile = {
   readonly bytes: number;
 };
 
-/** Writes a bundle in the form that is asked for. @throws EngineError as {@link writeBundle} and `openBundle` do */
+/**
+ * Writes a bundle in the form that is asked for. A file that is that bundle already is read and left alone.
+ *
+ * @throws EngineError as {@link writeBundle} and `openBundle` do
+ */
 export async function packFile(request: PackFileRequest, call: CatalogCall): Promise<PackedFile> {
   const { contents, source, file } = request;
   const { note, takes } = await chooseForm(request);
-  const bytes = await writeBundle(file, { contents, note, takes, source }, call);
+  const wanted = { contents, note, takes };
+  const bytes = (await isThere(file, wanted, call))
+    ? bundleBytes(wanted)
+    : await writeBundle(file, { ...wanted, source }, call);
   return { digest: contents.manifest.config.digest, manifest: contents.root.digest, file, bytes };
+}
+
+/** Tells whether a file is the very bundle that would be written, by every digest in it. */
+async function isThere(
+  file: string,
+  wanted: Omit<WriteRequest, 'source'>,
+  { signal }: CatalogCall,
+): Promise<boolean> {
+  const bundle = await openBundle(file).catch(() => undefined);
+  if (bundle === undefined) return false;
+  try {
+    const { contents, note, bytes } = bundle;
+    const isAlike =
+      contents.root.digest === wanted.contents.root.digest &&
+      bytes === bundleBytes(wanted) &&
+      note.form === wanted.note.form &&
+      note.base === wanted.note.base;
+    if (!isAlike) return false;
+    for (const part of contents.manifest.layers.filter(wanted.takes))
+      for await (const _ of bundle.open(part)) signal.throwIfAborted();
+    return true;
+  } catch {
+    return false; // then it is written anew, which also tells when it was stopped
+  } finally {
+    await bundle.close();
+  }
 }
 
 async function chooseForm({

@@ -63,6 +63,24 @@ export async function writeBundle(file: string, request: WriteRequest, call: Cat
   return bytes;
 }
 
+/** Gives the size of the file that {@link writeBundle} would write. */
+export function bundleBytes({ contents, note, takes }: Omit<WriteRequest, 'source'>): number {
+  const { root, manifest } = contents;
+  const texts = [
+    layoutText.length,
+    Buffer.byteLength(indexText(contents, note)),
+    root.size,
+    manifest.config.size,
+  ];
+  const sizes = [...texts, ...manifest.layers.filter(takes).map(({ size }) => size)];
+  const blockBytes = 512;
+  // a header for each, and two blocks that mark the end
+  return sizes.reduce(
+    (sum, size) => sum + blockBytes + Math.ceil(size / blockBytes) * blockBytes,
+    2 * blockBytes,
+  );
+}
+
 async function openDrafts(drafts: string): Promise<string> {
   // made here, not by openProcessFolder, which would make a mistyped folder too
   await mkdir(drafts, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {

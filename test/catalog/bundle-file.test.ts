@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
@@ -56,6 +56,25 @@ test('equal contents give equal bytes, whatever the order in which they were put
   await packFile({ ...reversed, file: join(folder, 'b.sheaf') }, quiet);
 
   t.true((await readFile(join(folder, 'a.sheaf'))).equals(await readFile(join(folder, 'b.sheaf'))));
+});
+
+test('packing again leaves a bundle alone that is whole, and writes one anew that is damaged', async (t) => {
+  const { contents, source } = sampleBundle();
+  const file = join(temporaryFolder(t), 'sample.sheaf');
+  const first = await packFile({ contents, source, file }, quiet);
+  const whole = await readFile(file);
+  const { ino } = await stat(file);
+
+  const second = await packFile({ contents, source, file }, quiet);
+  const untouched = await stat(file);
+  const damaged = Buffer.from(whole);
+  damaged[whole.length - 1536] = (damaged[whole.length - 1536] ?? 0) ^ 1;
+  await writeFile(file, damaged);
+  await packFile({ contents, source, file }, quiet);
+
+  t.deepEqual(second, first);
+  t.is(untouched.ino, ino);
+  t.true((await readFile(file)).equals(whole));
 });
 
 test('a delta with its base gives the very bytes of the thick bundle', async (t) => {

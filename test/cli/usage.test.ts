@@ -22,6 +22,8 @@ const wrongLines: readonly { readonly args: readonly string[]; readonly says: Re
   { args: ['exec', 'guestbook', 'web.1'], says: /missing required argument 'command'/ },
   { args: ['exec', 'guestbook', 'web.1', 'ls', '-l'], says: /unknown option '-l'/ },
   { args: ['status', '--home', ''], says: /Give a folder/ },
+  { args: ['pack', '.'], says: /required option '-o, --output <file>' not specified/ },
+  { args: ['pack', '.', '-o', 'x', '--thin', '--delta-from', 'y'], says: /exclude each other/ },
   { args: ['pool', 'lst'], says: /unknown command 'lst'\n.*Did you mean list/ },
 ];
 
@@ -70,6 +72,9 @@ for (const verb of [
   'graph',
   'lock',
   'build',
+  'pack',
+  'inspect',
+  'verify',
   'plan',
   'up',
   'status',
