@@ -5,7 +5,7 @@ import type { Namespace } from './namespaces.ts';
 import { rulesetDigest, tableName } from './ruleset.ts';
 
 /**
- * The namespace's own settings, below /proc/sys/net.
+ * The namespace's own settings, below /proc/sys/net; those that begin with a hyphen are made where they are there.
  *
  * Guests see one Ethernet segment, but each has a tap of its own: proxy ARP answers for the others, and every packet is
  * routed, so that it passes the rules. Source addresses are checked by those rules, not by the reverse path filter, because
@@ -23,6 +23,10 @@ const settings: readonly string[] = [
   'ipv4/conf/default/send_redirects=0',
   'ipv4/conf/all/accept_redirects=0',
   'ipv4/conf/all/accept_source_route=0',
+  // half-open and closed connections are forgotten soon, since each guest may have only so many; a kernel may hide these
+  '-netfilter/nf_conntrack_tcp_timeout_syn_sent=20',
+  '-netfilter/nf_conntrack_tcp_timeout_syn_recv=20',
+  '-netfilter/nf_conntrack_tcp_timeout_time_wait=10',
 ];
 
 /** Loads a ruleset into the namespace, in one transaction. */
@@ -50,7 +54,10 @@ export async function prepareNamespace(
   network: NetworkState,
   signal: AbortSignal,
 ): Promise<void> {
-  const script = 'while IFS== read -r name value; do echo "$value" > "/proc/sys/net/$name"; done';
+  const script = `while IFS== read -r name value; do
+    case $name in -*) name=\${name#-}; [ -w "/proc/sys/net/$name" ] || continue;; esac
+    echo "$value" > "/proc/sys/net/$name"
+  done`;
   await inNamespace(namespace, ['sh', '-eu', '-c', script], signal, `${settings.join('\n')}\n`);
   await batch(
     namespace,

@@ -29,6 +29,7 @@ export const tableName = 'sheaf';
  * A guest's packet passes `arrive` with its own tap, MAC and address only, before the kernel puts fragments together
  * (-400): else a guest could lay pieces into another one's datagrams. `pass`
  * asks the wires about every packet in both directions, so a wire that goes cuts its living connections.
+ * `flows` bounds how many connections a guest can have remembered, so that a flood of one leaves room for the others.
  * Input is for answers to the endpoints' connections, and for the instances that have a way out. A client whose address lies in the deployment's own subnet is
  * refused at `leave`, since it would speak with an instance's address.
  *
@@ -65,6 +66,11 @@ ${set('members', 'ifname . ether_addr . ipv4_addr', members)}
 ${set('wires', 'ifname . ifname . inet_proto . inet_service', wires)}
 ${set('targets', 'ipv4_addr . inet_proto . inet_service', targets)}
 ${set('ways', 'ifname . ipv4_addr . inet_service', ways)}
+  set flows {
+    type ifname
+    size 1024
+    flags dynamic
+  }
   chain arrive {
     type filter hook prerouting priority -450; policy drop
     iifname . ether saddr . ip saddr @members fib daddr type { unicast, local } accept
@@ -72,6 +78,7 @@ ${set('ways', 'ifname . ipv4_addr . inet_service', ways)}
   chain pass {
     type filter hook forward priority filter; policy drop
     ct state invalid drop
+    ${withinShare}
     ct direction original iifname . oifname . meta l4proto . th dport @wires accept
     ct direction reply oifname . iifname . meta l4proto . th sport @wires accept
     ${errorsOfKnown}
@@ -79,6 +86,7 @@ ${set('ways', 'ifname . ipv4_addr . inet_service', ways)}
   chain enter {
     type filter hook input priority filter; policy drop
     ct direction reply ct state established ip saddr . meta l4proto . th sport @targets accept
+    ${withinShare}
     ct direction original meta l4proto tcp iifname . ip daddr . th dport @ways accept
     ${errorsOfKnown}
   }
@@ -109,6 +117,9 @@ export function rulesetDigest(text: string): string | undefined {
 const replaceTables = ['inet', 'arp']
   .map((family) => `table ${family} ${tableName}\ndelete table ${family} ${tableName}\n`)
   .join('');
+
+// the kernel remembers so many connections for a whole network, 65,536 on small machines; none may have them all
+const withinShare = 'ct state new add @flows { iifname ct count over 16384 } drop';
 
 const errorsOfKnown =
   'ct state related icmp type { destination-unreachable, time-exceeded, parameter-problem } accept';

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -26,6 +27,18 @@ func serve(t *testing.T, transport string, targets ...string) string {
 	address := addressOf(t, transport, socket)
 	go Serve(transport, socket, NewTargets(targets), loopback)
 	return address
+}
+
+// serveIn starts an endpoint with a room of its own.
+func serveIn(t *testing.T, room *room, targets ...string) string {
+	t.Helper()
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go serveTCP(listener, NewTargets(targets), loopback, room)
+	return listener.Addr().String()
 }
 
 func addressOf(t *testing.T, transport string, socket *os.File) string {
@@ -75,6 +88,12 @@ func dial(t *testing.T, address string) *net.TCPConn {
 	_ = connection.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { connection.Close() })
 	return connection.(*net.TCPConn)
+}
+
+// dialFrom connects from a loopback address of its own, as another client.
+func dialFrom(last byte, address string) (net.Conn, error) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, last)}}
+	return dialer.Dial("tcp", address)
 }
 
 // unused gives an address on which nobody listens.
@@ -183,6 +202,149 @@ func TestDatagramsFindTheirWayBackToTheirClients(t *testing.T) {
 				t.Errorf("%q %v", buffer[:n], err)
 			}
 		}
+	}
+}
+
+func TestIdleConnectionsMakeRoomForNewOnes(t *testing.T) {
+	room := newRoom(4)
+	room.idle = 20 * time.Millisecond
+	address := serveIn(t, room, instance(t, func(c *net.TCPConn) { _, _ = io.Copy(c, c) }))
+	for i := 0; i < 4; i++ {
+		if client, err := dialFrom(byte(10+i), address); err == nil {
+			defer client.Close()
+		}
+	}
+
+	for deadline := time.Now().Add(patience); ; {
+		if client, err := dialFrom(20, address); err == nil {
+			defer client.Close()
+			_ = client.SetDeadline(time.Now().Add(patience))
+			_, _ = client.Write([]byte("x"))
+			if n, _ := client.Read(make([]byte, 1)); n == 1 {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("idle connections kept others out")
+		}
+	}
+}
+
+func TestAGreedyClientLeavesRoomForOthers(t *testing.T) {
+	room := newRoom(16)
+	address := serveIn(t, room, instance(t, func(c *net.TCPConn) { _, _ = io.Copy(c, c) }))
+	for i := 0; i < 20; i++ {
+		if client, err := net.Dial("tcp", address); err == nil { // a refusal may be faster than the end of the dialling
+			defer client.Close()
+		}
+	}
+	other, err := dialFrom(2, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	_ = other.SetDeadline(time.Now().Add(patience))
+
+	_, _ = other.Write([]byte("x"))
+
+	if n, err := other.Read(make([]byte, 1)); n != 1 {
+		t.Error(err)
+	}
+	room.mu.Lock()
+	defer room.mu.Unlock()
+	if len(room.open) != 9 {
+		t.Errorf("%d connections, not 9", len(room.open))
+	}
+}
+
+func TestAnAnswerComesFromTheAddressThatWasAsked(t *testing.T) {
+	target, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	go func() {
+		buffer := make([]byte, 100)
+		for {
+			n, from, err := target.ReadFromUDPAddrPort(buffer)
+			if err != nil {
+				return
+			}
+			_, _ = target.WriteToUDPAddrPort(buffer[:n], from)
+		}
+	}()
+	for _, everywhere := range []string{"0.0.0.0:0", "[::]:0"} {
+		socket, err := Listen("udp", everywhere)
+		if err != nil {
+			t.Logf("%s: %v", everywhere, err) // a host without IPv6
+			continue
+		}
+		_, port, _ := net.SplitHostPort(addressOf(t, "udp", socket))
+		go Serve("udp", socket, NewTargets([]string{target.LocalAddr().String()}), loopback)
+		client, err := net.Dial("udp", "127.0.0.2:"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		_ = client.SetDeadline(time.Now().Add(patience))
+
+		_, _ = client.Write([]byte("hello"))
+		buffer := make([]byte, 100)
+		n, err := client.Read(buffer) // it takes nothing from another address
+
+		if string(buffer[:n]) != "hello" {
+			t.Errorf("%s: %q %v", everywhere, buffer[:n], err)
+		}
+	}
+}
+
+func TestAFloodOfDatagramsDoesNotKeepOutThoseThatSpeakOn(t *testing.T) {
+	target, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer target.Close()
+	u := &udp{targets: NewTargets([]string{target.LocalAddr().String()}), source: loopback, open: map[peer]*association{}}
+	socket, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	u.socket = socket
+	steady := peer{client: netip.MustParseAddrPort("127.0.0.1:9")}
+	first := u.association(steady)
+
+	for port := 0; port < mostAssociations+50; port++ {
+		forged := peer{client: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.9"), uint16(port))}
+		if u.association(forged) == nil {
+			t.Fatal("refused")
+		}
+		if u.association(steady) != first {
+			t.Fatal("the steady client was dropped")
+		}
+	}
+
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.open) > mostAssociations {
+		t.Errorf("%d associations", len(u.open))
+	}
+	for _, a := range u.open {
+		a.server.Close()
+	}
+}
+
+func TestAnAddressOfAllOfIPv4OpensNoneOfIPv6(t *testing.T) {
+	socket, err := Listen("tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	_, port, _ := net.SplitHostPort(addressOf(t, "tcp", socket))
+
+	if client, err := net.Dial("tcp", "[::1]:"+port); err == nil {
+		client.Close()
+		t.Error("it can be reached by IPv6")
 	}
 }
 

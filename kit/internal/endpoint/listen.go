@@ -21,15 +21,22 @@ func Listen(transport, address string) (*os.File, error) {
 }
 
 func listen(transport, address string) (*os.File, error) {
+	network := transport
+	if host, _, err := net.SplitHostPort(address); err == nil && net.ParseIP(host).To4() != nil {
+		network += "4" // 0.0.0.0 would otherwise open all addresses of IPv6 too
+	}
 	if transport == "udp" {
-		socket, err := net.ListenPacket("udp", address)
+		socket, err := net.ListenPacket(network, address)
 		if err != nil {
 			return nil, err
 		}
 		defer socket.Close()
+		if err := tellDestinations(socket.(*net.UDPConn)); err != nil {
+			return nil, err
+		}
 		return socket.(*net.UDPConn).File()
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		return nil, err
 	}

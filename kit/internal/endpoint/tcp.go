@@ -21,7 +21,10 @@ const (
 // ServeTCP carries connections until the listener is closed. A client beyond the limit is refused at once, so that it
 // knows; it is not left waiting in a queue that idle ones have filled.
 func ServeTCP(listener *net.TCPListener, targets *Targets, source Source) error {
-	room := make(chan struct{}, connectionLimit())
+	return serveTCP(listener, targets, source, newRoom(connectionLimit()))
+}
+
+func serveTCP(listener *net.TCPListener, targets *Targets, source Source, room *room) error {
 	for {
 		client, err := listener.AcceptTCP()
 		switch {
@@ -36,14 +39,12 @@ func ServeTCP(listener *net.TCPListener, targets *Targets, source Source) error 
 		case err != nil:
 			return err
 		}
-		select {
-		case room <- struct{}{}:
-		default:
+		if !room.admit(client) {
 			reset(client)
 			continue
 		}
 		go func() {
-			defer func() { <-room }()
+			defer room.release(client)
 			carry(client, targets, source)
 		}()
 	}

@@ -16,21 +16,22 @@ const (
 )
 
 // ServeUDP carries datagrams until the socket is closed. Each client has an association of its own, with one target,
-// which lasts until nothing has passed for a while.
+// which lasts until nothing has passed for a while, or until there is no room for a newer one.
 func ServeUDP(socket *net.UDPConn, targets *Targets, source Source) error {
-	u := &udp{socket: socket, targets: targets, source: source, open: map[netip.AddrPort]net.Conn{}}
-	buffer := make([]byte, largestDatagram)
+	u := &udp{socket: socket, targets: targets, source: source, open: map[peer]*association{}}
+	buffer, control := make([]byte, largestDatagram), make([]byte, controlBytes)
 	for {
-		n, client, err := socket.ReadFromUDPAddrPort(buffer)
+		n, controlLength, _, client, err := socket.ReadMsgUDPAddrPort(buffer, control)
 		if errors.Is(err, net.ErrClosed) {
 			return nil
 		}
 		if err != nil {
 			continue // an ICMP error about an earlier answer; the socket is whole
 		}
-		if server := u.association(client); server != nil {
-			_ = server.SetReadDeadline(time.Now().Add(idleLimit))
-			_, _ = server.Write(buffer[:n]) // datagrams may be lost; the reader sees what is wrong
+		own := peer{client: client, answerFrom: answerFrom(control[:controlLength])}
+		if a := u.association(own); a != nil {
+			_ = a.server.SetReadDeadline(time.Now().Add(idleLimit))
+			_, _ = a.server.Write(buffer[:n]) // datagrams may be lost; the reader sees what is wrong
 		}
 	}
 }
@@ -41,43 +42,71 @@ type udp struct {
 	source  Source
 
 	mu   sync.Mutex
-	open map[netip.AddrPort]net.Conn
+	open map[peer]*association
 }
 
-// association gives the connection that serves a client; nil when there is no room or no target.
-func (u *udp) association(client netip.AddrPort) net.Conn {
+// peer is a client and the address that it spoke to, as the control message which makes that the sender of an answer.
+type peer struct {
+	client     netip.AddrPort
+	answerFrom string
+}
+
+type association struct {
+	server net.Conn
+	used   time.Time
+}
+
+// association gives what serves a client; nil when there is no target.
+func (u *udp) association(p peer) *association {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if server := u.open[client]; server != nil {
-		return server
+	if a := u.open[p]; a != nil {
+		a.used = time.Now()
+		return a
 	}
 	if len(u.open) >= mostAssociations {
-		return nil
+		u.endOldest()
 	}
-	ip := net.IP(client.Addr().Unmap().AsSlice())
+	ip := net.IP(p.client.Addr().Unmap().AsSlice())
 	server, err := u.targets.connect(context.Background(), u.source, "udp", ip)
 	if err != nil {
 		return nil
 	}
-	u.open[client] = server
-	go u.answer(client, server)
-	return server
+	a := &association{server: server, used: time.Now()}
+	u.open[p] = a
+	go u.answer(p, a)
+	return a
 }
 
-func (u *udp) answer(client netip.AddrPort, server net.Conn) {
+// endOldest ends the association whose client has been silent longest: addresses in datagrams can be forged, and such a
+// flood must not keep out those that speak on.
+func (u *udp) endOldest() {
+	var oldest peer
+	for p, a := range u.open {
+		if first := u.open[oldest]; first == nil || a.used.Before(first.used) {
+			oldest = p
+		}
+	}
+	u.open[oldest].server.Close()
+	delete(u.open, oldest)
+}
+
+func (u *udp) answer(p peer, a *association) {
 	defer func() {
 		u.mu.Lock()
-		delete(u.open, client)
+		if u.open[p] == a {
+			delete(u.open, p)
+		}
 		u.mu.Unlock()
-		server.Close()
+		a.server.Close()
 	}()
 	buffer := make([]byte, largestDatagram)
 	for {
-		_ = server.SetReadDeadline(time.Now().Add(idleLimit))
-		n, err := server.Read(buffer)
+		_ = a.server.SetReadDeadline(time.Now().Add(idleLimit))
+		n, err := a.server.Read(buffer)
 		if err != nil {
 			return // idle, or refused by the target: the next datagram begins anew, with another target
 		}
-		_, _ = u.socket.WriteToUDPAddrPort(buffer[:n], client)
+		_, _, _ = u.socket.WriteMsgUDPAddrPort(buffer[:n], []byte(p.answerFrom), p.client)
 	}
 }

@@ -89,6 +89,11 @@ table inet sheaf {
       "v-03d163f5c1e6" . 10.83.4.1 . 4430
     }
   }
+  set flows {
+    type ifname
+    size 1024
+    flags dynamic
+  }
   chain arrive {
     type filter hook prerouting priority -450; policy drop
     iifname . ether saddr . ip saddr @members fib daddr type { unicast, local } accept
@@ -96,6 +101,7 @@ table inet sheaf {
   chain pass {
     type filter hook forward priority filter; policy drop
     ct state invalid drop
+    ct state new add @flows { iifname ct count over 16384 } drop
     ct direction original iifname . oifname . meta l4proto . th dport @wires accept
     ct direction reply oifname . iifname . meta l4proto . th sport @wires accept
     ct state related icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
@@ -103,6 +109,7 @@ table inet sheaf {
   chain enter {
     type filter hook input priority filter; policy drop
     ct direction reply ct state established ip saddr . meta l4proto . th sport @targets accept
+    ct state new add @flows { iifname ct count over 16384 } drop
     ct direction original meta l4proto tcp iifname . ip daddr . th dport @ways accept
     ct state related icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
   }
