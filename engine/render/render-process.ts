@@ -34,7 +34,7 @@ const tooLarge = 'it needs more memory than a template may have';
 /**
  * Gives the arguments that confine Node: a bounded memory, and its permission model without a right but to read the
  * program that it runs. That leaves no other files, no programs, no threads and no native code; Node 24 cannot deny the
- * network.
+ * network, so the process is started without one.
  */
 export function confinement(memoryMiB: number): readonly string[] {
   const engine = fileURLToPath(new URL('..', import.meta.url));
@@ -103,13 +103,26 @@ export async function startRenderProcess(memoryMiB: number): Promise<RenderProce
   };
 }
 
+/** Puts a command where there is no network, as far as this machine allows it: by root's right, or in a namespace of users. */
+export function withoutNetwork(...command: readonly string[]): readonly string[] {
+  const script = `unshare --net true 2>/dev/null && exec unshare --net -- "$@"
+unshare --user --net true 2>/dev/null && exec unshare --user --net -- "$@"
+exec "$@"`;
+  return ['sh', '-c', script, 'sh', ...command];
+}
+
 function spawnProcess(memoryMiB: number): ChildProcessWithoutNullStreams {
-  const program = fileURLToPath(new URL('render-worker.ts', import.meta.url));
-  return spawn(
-    'setpriv',
-    ['--pdeathsig', 'KILL', '--no-new-privs', process.execPath, ...confinement(memoryMiB), program],
-    { env: { PATH: toolPath() }, cwd: '/', detached: true, stdio: ['pipe', 'pipe', 'pipe'] },
+  const worker = fileURLToPath(new URL('render-worker.ts', import.meta.url));
+  const [program = '', ...args] = withoutNetwork(
+    ...['setpriv', '--pdeathsig', 'KILL', '--no-new-privs'],
+    ...[process.execPath, ...confinement(memoryMiB), worker],
   );
+  return spawn(program, args, {
+    env: { PATH: toolPath() },
+    cwd: '/',
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
 }
 
 /** Says whether the process keeps this one alive. */

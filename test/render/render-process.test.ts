@@ -1,6 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import test from 'ava';
-import { confinement, RenderProcessLost, startRenderProcess } from '../../engine/render/render-process.ts';
+import {
+  confinement,
+  RenderProcessLost,
+  startRenderProcess,
+  withoutNetwork,
+} from '../../engine/render/render-process.ts';
 
 const ask = { template: '{{ properties.x }}', scope: { properties: { x: 'y' } }, limit: 100 };
 const list = `{% set list = [${'1,'.repeat(2000)}1] %}`;
@@ -23,6 +28,19 @@ test('a program in the place of the renderer reaches no files, programs, threads
   t.is(codeOf(`new (require('node:worker_threads').Worker)('1', { eval: true })`), 'ERR_ACCESS_DENIED');
   t.is(codeOf(`process.dlopen({ exports: {} }, '/lib/x86_64-linux-gnu/libc.so.6')`), 'ERR_DLOPEN_DISABLED');
   t.is(codeOf(`process.permission.has('fs.write') && exit()`), 'done');
+});
+
+test('a program in the place of the renderer has no network, where the system allows that', (t) => {
+  const isAllowed = ['--net', '--user'].some(
+    (kind) => spawnSync('unshare', [kind, '--net', 'true'], { encoding: 'utf8' }).status === 0,
+  );
+  const [program = '', ...args] = withoutNetwork('cat', '/proc/self/net/route', '/proc/self/net/if_inet6');
+
+  const { stdout } = spawnSync(program, args, { encoding: 'utf8' });
+
+  if (isAllowed)
+    t.is(stdout.trim().split('\n').length, 1, stdout); // the heading
+  else t.regex(stdout, /Iface/);
 });
 
 test('an object in the rendering process has no __proto__ to be changed', (t) => {

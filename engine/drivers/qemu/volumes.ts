@@ -1,4 +1,4 @@
-import { chmod, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, chown, open, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../command.ts';
 import { orDiskFull } from '../../disk-full.ts';
@@ -8,6 +8,7 @@ import { settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
 import { exists } from './disks.ts';
 import { objectPath } from './layout.ts';
+import { userIdOf } from './marks.ts';
 
 const copyTimeoutMs = 3_600_000;
 
@@ -105,12 +106,27 @@ async function growVolume(
     await runCommand('qemu-img', convert, { signal, timeoutMs: copyTimeoutMs });
     await truncate(raw, sizeBytes);
     // replays the journal; 1 says that something was repaired, which a machine that was cut off explains
-    await runCommand('sh', ['-c', 'e2fsck -fy "$1" || [ $? -eq 1 ]', 'sh', raw], {
-      signal,
-      timeoutMs: copyTimeoutMs,
-    });
-    await runCommand('resize2fs', [raw], { signal, timeoutMs: copyTimeoutMs });
+    await withoutRights('e2fsck -fy /proc/self/fd/3 || [ $? -eq 1 ]', raw, signal);
+    await withoutRights('resize2fs /proc/self/fd/3', raw, signal);
   });
+}
+
+/**
+ * Runs a program on a disk that a guest wrote: as a user to whom nothing else belongs, without rights and network.
+ *
+ * @param script - finds the disk as descriptor 3, since that user may not enter our folders
+ */
+async function withoutRights(script: string, raw: string, signal: AbortSignal): Promise<void> {
+  const options = { signal, timeoutMs: copyTimeoutMs };
+  if (process.geteuid?.() !== 0) {
+    await runCommand('sh', ['-c', 'exec 3<>"$1"; eval "$2"', 'sh', raw, script], options);
+    return;
+  }
+  const user = userIdOf('disks', raw);
+  await chown(raw, user, user);
+  const become = `setpriv --reuid ${user} --regid ${user} --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all`;
+  const enter = `exec 3<>"$1"; exec unshare --net --ipc -- ${become} -- sh -c "ulimit -c 0; $2"`;
+  await runCommand('sh', ['-c', enter, 'sh', raw, script], options);
 }
 
 async function throughRaw(
