@@ -35,11 +35,12 @@ test.serial('an instance gets the processor time and the memory that it asks for
   const work = world.driver
     .exec(deployment, { instance: 'web.1', command, ...streams, signal: busy.signal })
     .catch(() => undefined);
-  await untilHeld(deployment, '30000');
+  await untilHeld(t, deployment, '30000');
 
   const first = await load(deployment, 6000);
   const machine = findMachines(deployment.id, 'web.1');
   await raise(world, deployment, { ...state, cpuMillicores: 600 }, 'update', 2);
+  await untilHeld(t, deployment, '60000');
   const second = await load(deployment, 4000);
   busy.abort();
   await work;
@@ -47,10 +48,10 @@ test.serial('an instance gets the processor time and the memory that it asks for
   t.log(`${first.toFixed(3)} of 0.3 cores, then ${second.toFixed(3)} of 0.6`);
   t.true(first < 0.33, String(first));
   t.true(second < 0.66, String(second));
-  t.true(second > first * 1.2, 'the share changes while it runs');
   t.deepEqual(findMachines(deployment.id, 'web.1'), machine, 'the machine was kept');
 
   await memory(t, world, deployment);
+  await flood(t, world, deployment);
   await world.driver.perform(removeStep('instance', 'web.1'), workOf(deployment));
   for (const { top } of await groupPlaces())
     await t.throwsAsync(access(join(top, 'sheaf', deployment.id)), { code: 'ENOENT' });
@@ -82,6 +83,35 @@ async function memory(t: ExecutionContext, world: QemuWorld, deployment: Deploym
   t.true(available > memoryBytes * 0.9, 'what an appliance asks for is there for its services');
   const { overhead } = await world.driver.capabilities(signal);
   t.true(resident < memoryBytes + overhead.memoryBytes, 'placement counts enough');
+}
+
+/** Lets a guest fill its console and a command's output at once; what is asked of it meanwhile is answered in time. */
+async function flood(t: ExecutionContext, world: QemuWorld, deployment: DeploymentIdentity): Promise<void> {
+  const stop = new AbortController();
+  const streams = { stdout: new PassThrough().resume(), stderr: new PassThrough().resume() };
+  const floods = ['yes "$(printf \'\\033[2J\')" > /dev/console', 'cat /dev/zero'].map((script) =>
+    world.driver
+      .exec(deployment, {
+        instance: 'web.1',
+        command: ['/run/sheaf/bin/busybox', 'sh', '-c', script],
+        ...streams,
+        signal: stop.signal,
+      })
+      .catch(() => undefined),
+  );
+  const times: number[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const began = performance.now();
+    const { objects } = await world.driver.observe(deployment, signal);
+    times.push(performance.now() - began);
+    t.true(objects.some((one) => one.kind === 'instance' && one.condition !== 'failed'));
+  }
+  stop.abort();
+  await Promise.all(floods);
+
+  t.log(`asked during a flood: ${times.map((ms) => `${Math.round(ms)} ms`).join(', ')}`);
+  t.true(Math.max(...times) < 4000, 'two seconds for the guest, the rest for a busy host');
+  await untilHealthy(world, deployment);
 }
 
 async function openScene(t: ExecutionContext) {
@@ -126,11 +156,16 @@ async function untilHealthy({ driver }: QemuWorld, deployment: DeploymentIdentit
 }
 
 /** Waits until the boot is over and the machine is held to its share. */
-async function untilHeld(deployment: DeploymentIdentity, quotaUs: string): Promise<void> {
+async function untilHeld(
+  t: ExecutionContext,
+  deployment: DeploymentIdentity,
+  quotaUs: string,
+): Promise<void> {
   const place = (await groupPlaces()).find(({ resources }) => resources.includes('cpu'));
   const name = place?.isUnified ? 'cpu.max' : 'cpu.cfs_quota_us';
   const file = join(place?.top ?? '', 'sheaf', deployment.id, 'web.1', name);
-  await within(60_000, async () => (await readFile(file, 'utf8')).startsWith(quotaUs));
+  const isHeld = await within(60_000, async () => (await readFile(file, 'utf8')).startsWith(quotaUs));
+  t.true(isHeld, `its quota becomes ${quotaUs}`);
 }
 
 /** Gives how many processors a machine uses, by the kernel's count of its time. */
@@ -146,7 +181,11 @@ async function load(deployment: DeploymentIdentity, forMs: number): Promise<numb
   return ((await usedMs()) - from) / (performance.now() - began);
 }
 
-async function within(timeoutMs: number, isReached: () => Promise<boolean>): Promise<void> {
+async function within(timeoutMs: number, isReached: () => Promise<boolean>): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
-  while (!(await isReached()) && Date.now() < deadline) await delay(100);
+  for (;;) {
+    if (await isReached()) return true;
+    if (Date.now() > deadline) return false;
+    await delay(100);
+  }
 }
