@@ -5,10 +5,15 @@ import { toolPackages, toolPath } from '../engine/command.ts';
 // Prints the Debian packages whose programs this machine lacks, in one line; nothing when it lacks none.
 
 /** Programs that only the tests run, and the Debian packages that bring them. */
-const testPackages = { 'cloud-init': 'cloud-init', skopeo: 'skopeo', fish: 'fish', zsh: 'zsh' };
-/** Packages that bring no program that is run by its name, and a file that only they bring. */
+const testPackages = {
+  chromium: 'chromium',
+  'cloud-init': 'cloud-init',
+  fish: 'fish',
+  skopeo: 'skopeo',
+  zsh: 'zsh',
+};
+/** Packages that bring no program, and a file that only they bring. */
 const filePackages = { 'debian-archive-keyring': '/usr/share/keyrings/debian-archive-keyring.gpg' };
-const testFilePackages = { chromium: '/usr/bin/chromium' };
 
 const withTests = process.argv.includes('--tests');
 const folders = toolPath().split(':').filter(Boolean);
@@ -16,7 +21,7 @@ const missing = [
   ...Object.entries({ ...toolPackages, ...(withTests && testPackages) })
     .filter(([tool]) => !folders.some((folder) => isThere(join(folder, tool), constants.X_OK)))
     .map(([, debianPackage]) => debianPackage),
-  ...Object.entries({ ...filePackages, ...(withTests && testFilePackages) })
+  ...Object.entries(filePackages)
     .filter(([, file]) => !isThere(file, constants.R_OK))
     .map(([debianPackage]) => debianPackage),
 ];
