@@ -94,9 +94,10 @@ test.serial('another address is written wherever the old one was, and nowhere el
     secret: 'another-one-2',
     properties: { title: 'Fourth', url: 'https://bees.example/' },
   });
+  // The settings count from the first request on; the texts follow, all at one moment.
   await until(
-    () => ask('/', 'bees.example'),
-    ({ body }) => body.includes('https://bees.example/'),
+    () => wordpress("echo get_option('sheaf_applied');"),
+    (applied) => applied.includes('bees.example'),
   );
   const kept =
     await wordpress(`echo json_encode([get_post(1)->post_content, get_option('kept_list'), get_option('kept_text'),
