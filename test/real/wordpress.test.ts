@@ -112,8 +112,10 @@ test.serial('another title is shown while the machines run, and who is logged in
   await bringUp('--set', 'title=Wasps');
 
   // A service that follows its settings is told and not waited for.
-  for (let tries = 0; tries < 30 && !/Wasps/.test(await admin.title()); tries++)
+  for (let tries = 0; tries < 60 && !/Wasps/.test(await admin.title()); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 500));
     await admin.goto(`${site}/wp-admin/`);
+  }
 
   t.regex(await admin.title(), /Dashboard ‹ Wasps/);
 });

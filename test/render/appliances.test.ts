@@ -1,4 +1,6 @@
 import { readdirSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { openRenderer } from '../../engine/render/renderer.ts';
@@ -28,6 +30,36 @@ test('every file of every instance of the guest book is rendered', async (t) => 
     t.is(files.length, state.files.length + 1);
     for (const { content } of files) t.notRegex(content, /undefined|\[object|NaN/);
   }
+});
+
+test('every file of every instance of WordPress is rendered, and its address is the endpoint', async (t) => {
+  const sample = await sampleDeployment('applications/wordpress');
+
+  for (const state of sample.instances.values())
+    for (const { content } of await filesOf(state, sample, renderer))
+      t.notRegex(content, /undefined|\[object|NaN|\{\{/);
+  const settings = JSON.parse(await fileOf(sample, 'web.1', '/etc/wordpress/settings.json'));
+
+  t.like(settings, {
+    url: 'http://127.0.0.1:8080/',
+    db: { host: 'db:3306', password: `pass'word"\\` },
+    mail: null,
+  });
+});
+
+test('replicas of WordPress are refused, because they would not share its uploads', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'sheaf-replicas-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const text = await readFile(join(checkout, 'applications/wordpress/application.yaml'), 'utf8');
+  await writeFile(
+    join(folder, 'application.yaml'),
+    text.replace('wordpress@^1\n', 'wordpress@^1\n    replicas: 2\n'),
+  );
+
+  const [problem, ...others] = await problemsOf(folder);
+
+  t.deepEqual(others, []);
+  t.is(problem?.code, 'VOLUME_SHARED');
 });
 
 test('the load balancer is told each replica and its address', async (t) => {
