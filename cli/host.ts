@@ -21,6 +21,7 @@ export type Host = {
   readonly style: Style;
   /** What to type to run this program, `sheaf` or `npx sheaf`. */
   readonly program: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** The working folder. */
   readonly folder: string;
   /** Fires when the user wants the verb to end. */

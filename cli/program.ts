@@ -17,6 +17,7 @@ import { addLogs } from './commands/logs.ts';
 import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPool } from './commands/pool.ts';
+import { addService } from './commands/service.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
@@ -47,6 +48,7 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addPool,
   addDoctor,
   addAdopt,
+  addService,
   addCompletion,
 ];
 

@@ -34,6 +34,7 @@ export function createRunner(
       isJson,
       style: chooseStyle(env, isTerminal),
       program: programName(env),
+      environment: env,
       folder: process.cwd(),
       signal: interrupts.signal,
       engine: () => {

@@ -53,6 +53,7 @@ import { type RunContext, usualLimits } from './run/context.ts';
 import type { UpRequest } from './run/decide-up.ts';
 import { diagnose } from './run/diagnose.ts';
 import { type DownAnswer, down } from './run/down.ts';
+import { haltAll } from './run/halt-all.ts';
 import { identityOf } from './run/identity.ts';
 import { type LogChunk, readLogs } from './run/read-logs.ts';
 import { renderFromBlobs } from './run/render-files.ts';
@@ -215,6 +216,12 @@ export class Engine {
   async upAll(options: CallOptions): Promise<readonly Arrival[]> {
     const { store } = await this.#open();
     return await bringAll(await store.deployments(), this.#contextsOf(options), options.signal);
+  }
+
+  /** Stops the machines of every deployment in good order, because the server goes down. @returns names */
+  async haltAll(options: CallOptions): Promise<readonly string[]> {
+    const { store } = await this.#open();
+    return await haltAll(await store.deployments(), this.#contextsOf(options));
   }
 
   /** Lists deployments, observed now. A pool that cannot be asked does not hold up the others. */

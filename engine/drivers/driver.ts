@@ -71,6 +71,11 @@ export interface Driver {
    */
   perform(step: Step, context: StepContext): Promise<void>;
   /**
+   * Stops every instance of a deployment in good order, all at once; nothing else changes, and an `instance` step starts
+   * it again.
+   */
+  halt(deployment: DeploymentIdentity, signal: AbortSignal): Promise<void>;
+  /**
    * Leaves a text of the engine's with a deployment's objects, in the place of the last one; null takes it away.
    *
    * It may hold sealed secrets, so it lies where the deployment's own secrets may lie. {@link find} gives it back.

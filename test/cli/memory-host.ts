@@ -22,6 +22,7 @@ export function memoryHost(
       isJson: form === 'json',
       style: chooseStyle({ LANG: 'C' }, false),
       program: 'sheaf',
+      environment: {},
       folder: '/',
       signal,
       engine: async () => {

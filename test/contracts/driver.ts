@@ -206,6 +206,23 @@ export function contract(test: TestFn, open: () => Promise<ContractSubject>): vo
     },
   );
 
+  test.serial('a halt stops the instance and nothing else, and its step starts it again', async (t) => {
+    const before = await observe();
+
+    await subject.driver.halt(deployment, signal);
+    const halted = await observe();
+    await subject.driver.halt(deployment, signal);
+    const wanted = objects(subject, 'second').filter((one) => one.kind === 'instance');
+    for (const step of ensures(wanted, 3)) await perform({ ...step, change: 'replace' }, 'second');
+    await untilRunning();
+
+    t.deepEqual(
+      halted.map((one) => (one.kind === 'instance' ? one.condition : `${one.kind} ${one.works}`)),
+      before.map((one) => (one.kind === 'instance' ? 'stopped' : `${one.kind} ${one.works}`)),
+    );
+    t.deepEqual(await run(['cat', path]), { exitCode: 0, stdout: 'second', stderr: '' });
+  });
+
   test.serial('removal leaves nothing but the data, until its deletion is asked for', async (t) => {
     const steps = removals(objects(subject, 'second'));
     const [volume] = steps.filter((step) => step.kind === 'volume');

@@ -5,6 +5,7 @@ import { bringAll } from '../../engine/run/bring-all.ts';
 import { bringBack } from '../../engine/run/bring-back.ts';
 import type { RunContext } from '../../engine/run/context.ts';
 import { down } from '../../engine/run/down.ts';
+import { haltAll } from '../../engine/run/halt-all.ts';
 import { rollBack } from '../../engine/run/roll-back.ts';
 import { status, summarize } from '../../engine/run/status.ts';
 import { up } from '../../engine/run/up.ts';
@@ -203,6 +204,27 @@ test('of several deployments one that fails leaves the others coming back, and i
     { name: 'other', owner: 'default', state: 'running' },
     { name: 'shop', owner: 'default', state: 'running' },
   ]);
+  house.leave();
+});
+
+test('what was stopped because its server goes down comes back, and what was taken down does not', async (t) => {
+  const house = newHouse();
+  const { context } = house.enter();
+  await goUp(guestbook())(context);
+  await goUp(guestbook(), { name: 'other' })(context);
+  await down(context, { owner: 'default', name: 'other', data: 'keep' });
+  const records = await house.store.deployments();
+
+  const stopped = await haltAll(records, async () => context);
+  const seen = await status(context, 'default', 'shop');
+  const back = await bringAll(records, async () => context, signal);
+
+  t.deepEqual(stopped, ['shop']);
+  t.is(seen.state, 'stopped');
+  t.deepEqual(
+    back.map(({ name, state }) => `${name} ${state}`),
+    ['other kept', 'shop running'],
+  );
   house.leave();
 });
 

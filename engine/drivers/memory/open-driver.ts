@@ -99,6 +99,12 @@ class MemoryDriver implements Driver {
     await this.#moment(`after ${act}`, signal);
   }
 
+  async halt(deployment: DeploymentIdentity, signal: AbortSignal): Promise<void> {
+    await this.#moment('before halt', signal);
+    for (const thing of await this.#world.things(deployment.id))
+      if (thing.kind === 'instance') await this.#world.put({ ...thing, isOn: false });
+  }
+
   async leaveNote(deployment: DeploymentIdentity, text: string | null): Promise<void> {
     await this.#world.leaveNote(deployment.id, text);
   }

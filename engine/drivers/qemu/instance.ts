@@ -81,7 +81,7 @@ export async function removeInstance(
 }
 
 /** Stops an instance's machines, and the attendant that may be about to start another one for somebody who was killed. */
-async function stopAll(
+export async function stopAll(
   context: DriverContext,
   deployment: string,
   instance: string,

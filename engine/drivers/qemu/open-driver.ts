@@ -18,6 +18,7 @@ import { isServed } from './endpoint.ts';
 import { execute } from './exec.ts';
 import { findMachines } from './find-machines.ts';
 import { findDeployments, leaveNote, restoreRecords } from './found.ts';
+import { haltInstances } from './halt.ts';
 import { type IsolationRefusal, isolationRefusal } from './isolation.ts';
 import { type Layout, layoutOf, runtimeFiles } from './layout.ts';
 import { readConsole } from './logs.ts';
@@ -121,6 +122,10 @@ class QemuDriver implements Driver {
 
   async perform(step: Step, context: StepContext): Promise<void> {
     await performStep(this.#context, step, context);
+  }
+
+  async halt(deployment: DeploymentIdentity, signal: AbortSignal): Promise<void> {
+    await haltInstances(this.#context, deployment.id, signal);
   }
 
   async leaveNote(deployment: DeploymentIdentity, text: string | null): Promise<void> {
