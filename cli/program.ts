@@ -18,6 +18,7 @@ import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPool } from './commands/pool.ts';
 import { addService } from './commands/service.ts';
+import { addState } from './commands/state.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
@@ -49,6 +50,7 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addDoctor,
   addAdopt,
   addService,
+  addState,
   addCompletion,
 ];
 

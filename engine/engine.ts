@@ -33,7 +33,7 @@ import type { DataDecision, DeployRequest, GraphFormat } from './model/request.t
 import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
 import type { DeploymentRecord } from './model/store.ts';
 import type { TemplateKind } from './model/template-kind.ts';
-import { openState, type State } from './open-state.ts';
+import { openState, restoreHome, type State } from './open-state.ts';
 import { filesToPack } from './packing/files-to-pack.ts';
 import { loadPacked, withoutInputs } from './packing/load-packed.ts';
 import { makePackingList } from './packing/make-list.ts';
@@ -41,6 +41,7 @@ import { orStored } from './packing/or-stored.ts';
 import { checkPackedImages, packedClosure } from './packing/packed-closure.ts';
 import { scanSecrets } from './packing/scan-secrets.ts';
 import type { Problem } from './problems.ts';
+import { openProcessFolder } from './process-folder.ts';
 import { currentProcess, isAlive } from './process-identity.ts';
 import { listNames } from './read/find-appliance.ts';
 import { lockFile } from './read/read-lock.ts';
@@ -60,6 +61,8 @@ import { renderFromBlobs } from './run/render-files.ts';
 import { rollBack } from './run/roll-back.ts';
 import { deploymentMissing, status, summarize } from './run/status.ts';
 import { planUp, up } from './run/up.ts';
+import { type BackupAnswer, backupState } from './store/backup.ts';
+import type { RestoreAnswer } from './store/restore.ts';
 import { writeWhole } from './whole-file.ts';
 
 // everybody's, until there are tenants
@@ -314,6 +317,33 @@ export class Engine {
   /** Makes the records again of deployments that exist in a pool and are not recorded. @throws EngineError DEPLOYMENTS_FAILED */
   async adopt(name: string, options: CallOptions): Promise<AdoptAnswer> {
     return await adopt(await this.#runContext(this.#pool(name), options));
+  }
+
+  /** Writes the records and all that they need into a file, while others go on working. @param withKey - the key of the secrets too */
+  async backupState(file: string, withKey: boolean, { signal }: CallOptions): Promise<BackupAnswer> {
+    const { home, keyFile, workingDirectory, clock } = this.#options;
+    const { blobs, scratch } = await this.#open();
+    return await backupState({
+      database: join(home, 'state.db'),
+      blobs,
+      ...(withKey && { keyFile }),
+      scratch: await openProcessFolder(scratch),
+      file: resolve(workingDirectory, file),
+      at: clock(),
+      signal,
+    });
+  }
+
+  /** Puts a backup of the state in place. To be called before anything else. @throws EngineError STATE_EXISTS unless `isReplacing` */
+  async restoreState(file: string, isReplacing: boolean): Promise<RestoreAnswer> {
+    const { home, keyFile, workingDirectory, clock } = this.#options;
+    return await restoreHome({
+      file: resolve(workingDirectory, file),
+      home,
+      keyFile,
+      isReplacing,
+      at: clock(),
+    });
   }
 
   /** Lets go of everything that is open; deployments run on. Another engine of this process must not have the same home. */

@@ -358,6 +358,12 @@ export const errorTable = {
     exit: 79,
     meaning: 'A key file is none, may be read by others, or its passphrase is another one.',
   },
+  STATE_EXISTS: {
+    fault: 'user',
+    http: 409,
+    exit: 32,
+    meaning: 'There is a state already where another one was to be restored.',
+  },
   EXEC_FAILED: {
     fault: 'world',
     http: 502,

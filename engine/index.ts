@@ -19,3 +19,5 @@ export type { Problem } from './problems.ts';
 export type { AdoptAnswer } from './run/adopt.ts';
 export type { DownAnswer } from './run/down.ts';
 export type { LogChunk } from './run/read-logs.ts';
+export type { BackupAnswer } from './store/backup.ts';
+export type { RestoreAnswer } from './store/restore.ts';

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Blobs } from './model/blob.ts';
 import type { Store } from './model/store.ts';
-import { closeProcessFolder } from './process-folder.ts';
+import { closeProcessFolder, openProcessFolder } from './process-folder.ts';
 import { openBlobs } from './store/blob-folder.ts';
+import { type RestoreAnswer, type RestoreRequest, restoreState } from './store/restore.ts';
 import { openSecretBox, type SecretBox } from './store/secrets.ts';
 import { openStore } from './store/store.ts';
 import { makeFolder } from './whole-file.ts';
@@ -46,4 +47,25 @@ export async function openState(folders: {
       for (const folder of [drafts, scratch]) await closeProcessFolder(folder);
     },
   };
+}
+
+/** Puts a backup of the state in place of what lies in a folder. @throws EngineError as `restoreState` */
+export async function restoreHome(
+  request: Pick<RestoreRequest, 'file' | 'keyFile' | 'isReplacing' | 'at'> & { readonly home: string },
+): Promise<RestoreAnswer> {
+  const { home, ...rest } = request;
+  await makeFolder(home);
+  const drafts = join(home, 'drafts');
+  const scratch = join(home, 'scratch');
+  const blobs = await openBlobs(join(home, 'blobs'), { temporary: drafts });
+  try {
+    return await restoreState({
+      ...rest,
+      database: join(home, 'state.db'),
+      blobs,
+      scratch: await openProcessFolder(scratch),
+    });
+  } finally {
+    for (const folder of [drafts, scratch]) await closeProcessFolder(folder);
+  }
 }

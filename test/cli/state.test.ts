@@ -67,3 +67,16 @@ test('a verb that has ended leaves no folder of its process in the home', async 
     [],
   );
 });
+
+test('state backup and state restore answer in their schema', async (t) => {
+  const home = await temporaryFolder(t);
+  const other = await temporaryFolder(t);
+  const file = `${other}/backup.tar`;
+
+  const backup = await runCli(['state', 'backup', file, '--json', '--home', home]);
+  const restore = await runCli(['state', 'restore', file, '--json', '--home', `${other}/home`]);
+
+  t.deepEqual([backup.code, restore.code], [0, 0], `${backup.stdout}${restore.stdout}`);
+  t.deepEqual(violations('state', JSON.parse(backup.stdout)), []);
+  t.deepEqual(violations('state', JSON.parse(restore.stdout)), []);
+});
