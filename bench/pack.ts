@@ -33,16 +33,17 @@ async function main(): Promise<void> {
     };
     await pack();
     shell(`mkdir ${content} && tar -C ${content} -xf ${file}`);
-    const times = { pack: [] as number[], tar: [] as number[] };
+    const times = { pack: [] as number[], again: [] as number[], tar: [] as number[] };
     for (let round = 0; round < rounds; round += 1) {
       rmSync(file);
       times.pack.push(await timed(pack));
+      times.again.push(await timed(pack));
       times.tar.push(await timed(async () => shell(`tar -C ${content} -cf - . | sha256sum`)));
     }
     for (const [what, list] of Object.entries(times))
       console.log(`${what.padEnd(10)} ${list.map((ms) => ms.toFixed(0)).join(', ')} ms`);
     judge('pack of the guest book / tar | sha256sum', Math.min(...times.pack) / Math.min(...times.tar), 1.25);
-    judge('packing it again / for the first time', (await timed(pack)) / Math.min(...times.pack), 1);
+    judge('packing it again / for the first time', Math.min(...times.again) / Math.min(...times.pack), 1);
     const peak = spawnSync(process.execPath, [fileURLToPath(import.meta.url), folder], { encoding: 'utf8' });
     console.log(`a bundle of ${(largeBytes / 2 ** 30).toFixed(1)} GiB`);
     judge('peak memory of packing and verifying it, MiB', Number(peak.stdout), 190);

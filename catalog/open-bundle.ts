@@ -170,7 +170,7 @@ async function* verified(file: FileHandle, slice: TarSlice, part: Descriptor): A
 }
 
 async function* streamSlice(file: FileHandle, { offset, size }: TarSlice): AsyncGenerator<Uint8Array> {
-  const chunkBytes = 64 * 1024;
+  const chunkBytes = 256 * 1024;
   for (let done = 0; done < size; ) {
     const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, size - done));
     const { bytesRead } = await file.read(chunk, 0, chunk.length, offset + done);
