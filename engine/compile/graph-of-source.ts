@@ -1,7 +1,8 @@
 import type { Appliance } from '../model/appliance.ts';
+import type { WireDescription } from '../model/assembly.ts';
 import type { GraphDoor, GraphNode, GraphView } from '../model/graph-view.ts';
 import type { Source } from '../model/source.ts';
-import type { Terminal } from '../model/terminal.ts';
+import { leadsOut, type Terminal } from '../model/terminal.ts';
 import { lookUpTerminal } from './boundary.ts';
 import { collectProtocols } from './collect-protocols.ts';
 import { connectWires } from './connect-wires.ts';
@@ -39,12 +40,13 @@ export function graphOfSource(source: Source): GraphView {
       }))
       .sort((a, b) => compare(a.path, b.path)),
     edges: wires
-      .map(({ from, to, isOrdered }) => ({
+      .map(({ from, to, isOrdered, scope, index }) => ({
         from: { path: from.part.path, terminal: from.terminal.name },
         to: { path: to.part.path, terminal: to.terminal.name },
         protocol: to.terminal.protocol,
         ...portOf(to.terminal),
         isOrdered,
+        ...namesOf(scope.described.model.wires[index]),
       }))
       .sort((a, b) => compare(a.from.path, b.from.path) || compare(a.from.terminal, b.from.terminal)),
     doors: doorsOf(tree).toSorted((a, b) => compare(a.name, b.name)),
@@ -89,11 +91,23 @@ function doorsOf(tree: Tree): readonly GraphDoor[] {
 
 function doorOf(terminal: Terminal, name: string, path: string): GraphDoor {
   const { direction, protocol } = terminal;
-  return { direction, name, path, terminal: terminal.name, protocol, ...portOf(terminal) };
+  return {
+    direction,
+    name,
+    path,
+    terminal: terminal.name,
+    protocol,
+    ...portOf(terminal),
+    ...(leadsOut(terminal) && { isExit: true }),
+  };
 }
 
 function portOf(terminal: Terminal): { readonly port?: number } {
   return terminal.direction !== 'out' && typeof terminal.port === 'number' ? { port: terminal.port } : {};
+}
+
+function namesOf(wire: WireDescription | undefined): { readonly names?: readonly string[] } {
+  return wire?.names === undefined ? {} : { names: wire.names };
 }
 
 function compare(a: string, b: string): number {

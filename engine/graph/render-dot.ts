@@ -1,4 +1,4 @@
-import type { GraphNode, GraphView } from '../model/graph-view.ts';
+import { type GraphNode, type GraphView, goesOut } from '../model/graph-view.ts';
 import { type NestedGroup, nestingOf } from './nesting.ts';
 
 /** Writes a graph in the language of Graphviz; assemblies become clusters. */
@@ -10,14 +10,15 @@ export function renderDot(view: GraphView): string {
     '  edge [fontname="sans-serif", fontsize=10];',
     ...groupLines(nestingOf(view.nodes), '  '),
   ];
-  for (const { direction, name, path, terminal, protocol, port } of view.doors) {
+  for (const one of view.doors) {
+    const { direction, name, path, terminal, protocol, port } = one;
     const door = quote(`door ${name}`);
     lines.push(
       `  ${door} [label=${quote(direction === 'external' ? `world\n${name}` : name)}, shape=ellipse];`,
     );
     const attributes = `[label=${quote(`${terminal}: ${labelOf(protocol, port)}`)}]`;
     lines.push(
-      direction === 'out'
+      goesOut(one)
         ? `  ${quote(path)} -> ${door} ${attributes};`
         : `  ${door} -> ${quote(path)} ${attributes};`,
     );

@@ -1,4 +1,4 @@
-import type { GraphNode, GraphView } from '../model/graph-view.ts';
+import { type GraphNode, type GraphView, goesOut } from '../model/graph-view.ts';
 import { type NestedGroup, nestingOf } from './nesting.ts';
 
 /** Writes a graph as a Mermaid flowchart; assemblies become subgraphs. */
@@ -6,11 +6,12 @@ export function renderMermaid(view: GraphView): string {
   const ids = new Map(view.nodes.map(({ path }, index) => [path, `n${index}`]));
   const idOf = (path: string) => ids.get(path) ?? '';
   const lines = ['flowchart LR', ...groupLines(nestingOf(view.nodes), idOf, '  ')];
-  for (const [index, { direction, name, path, protocol, port }] of view.doors.entries()) {
+  for (const [index, one] of view.doors.entries()) {
+    const { direction, name, path, protocol, port } = one;
     const label = quote(labelOf(protocol, port));
     const door = `d${index}([${quote(direction === 'external' ? `world: ${name}` : name)}])`;
     lines.push(
-      direction === 'out' ? `  ${idOf(path)} -->|${label}| ${door}` : `  ${door} -->|${label}| ${idOf(path)}`,
+      goesOut(one) ? `  ${idOf(path)} -->|${label}| ${door}` : `  ${door} -->|${label}| ${idOf(path)}`,
     );
   }
   for (const { from, to, protocol, port, isOrdered } of view.edges) {

@@ -1,5 +1,5 @@
 import { EngineError } from '../errors.ts';
-import type { GraphDoor, GraphNode, GraphView } from '../model/graph-view.ts';
+import { type GraphDoor, type GraphNode, type GraphView, goesOut } from '../model/graph-view.ts';
 import { layoutGraph, type Point } from './layout.ts';
 
 const maxNodes = 500;
@@ -91,7 +91,7 @@ function arrowsOf(view: GraphView): readonly Arrow[] {
   };
   for (const door of view.doors) {
     const label = labelOf(door.protocol, door.port);
-    if (door.direction === 'out') add(door.path, doorId(door), label, true);
+    if (goesOut(door)) add(door.path, doorId(door), label, true);
     else add(doorId(door), door.path, label, true);
   }
   for (const { from, to, protocol, port, isOrdered } of view.edges) {

@@ -26,15 +26,16 @@ function nodeLine({ path, uses, replicas, volumes, contents }: GraphNode, width:
   return `${path.padEnd(width)}  ${details.join(', ')}`;
 }
 
-function wireLine({ from, to, protocol, port, isOrdered }: GraphEdge): string {
+function wireLine({ from, to, protocol, port, isOrdered, names = [] }: GraphEdge): string {
   const ends = `  ${from.terminal} -> ${to.path}.${to.terminal}`;
-  return line(ends, protocol, port, isOrdered ? '' : ', not waited for');
+  const notes = [...names.map((name) => `, ${name}`), ...(isOrdered ? [] : [', not waited for'])];
+  return line(ends, protocol, port, notes.join(''));
 }
 
-function doorLine({ direction, name, terminal, protocol, port }: GraphDoor): string {
+function doorLine({ direction, name, terminal, protocol, port, isExit }: GraphDoor): string {
   switch (direction) {
     case 'external':
-      return line(`  world -> ${terminal}`, protocol, port);
+      return line(isExit ? `  ${terminal} -> the world` : `  world -> ${terminal}`, protocol, port);
     case 'in':
       return line(`  boundary ${name} -> ${terminal}`, protocol, port);
     case 'out':

@@ -20,6 +20,8 @@ export type GraphEdge = {
   readonly port?: number;
   /** False when the start does not wait for it. */
   readonly isOrdered: boolean;
+  /** What is reached through it in the outer world, `NAME:PORT`; absent when it stays inside. */
+  readonly names?: readonly string[];
 };
 
 /** A terminal that leads out of the picture: a door to the world, or a place on an assembly's boundary. */
@@ -32,7 +34,14 @@ export type GraphDoor = {
   readonly terminal: string;
   readonly protocol: string;
   readonly port?: number;
+  /** Set on an external through which the world is reached. */
+  readonly isExit?: true;
 };
+
+/** Tells whether traffic goes out at a door. */
+export function goesOut({ direction, isExit }: Pick<GraphDoor, 'direction' | 'isExit'>): boolean {
+  return direction === 'out' || isExit === true;
+}
 
 /** A graph made for looking at: flat, sorted by path and terminal. */
 export type GraphView = {

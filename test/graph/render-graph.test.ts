@@ -89,3 +89,13 @@ test('a drawing that nobody could look at is refused, other formats are not', (t
   t.throws(() => renderGraph(view, 'svg'), { code: 'INPUT_REFUSED' });
   t.true(renderGraph(view, 'text').length > 0);
 });
+
+test('a door that leads out is drawn that way, with the names on the wires before it', async (t) => {
+  const appliances = { catalogs: [resolve('appliances')], workingDirectory: resolve('.') };
+  const view = graphOfSource(await readSource(resolve('applications/fetch'), appliances));
+
+  t.regex(renderGraph(view, 'text'), /^ {2}world -> out\.in +tcp, example\.com:443, example\.com:80$/m);
+  t.regex(renderGraph(view, 'text'), /^ {2}world -> the world +tcp$/m);
+  t.regex(renderGraph(view, 'mermaid'), /n1 -->\|"tcp"\| d1\(\["world: out\.world"\]\)/);
+  t.regex(renderGraph(view, 'dot'), /"out" -> "door out\.world"/);
+});
