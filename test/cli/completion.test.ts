@@ -19,7 +19,7 @@ const lines: readonly {
   readonly offers: readonly string[];
   readonly paths?: 'files' | 'folders';
 }[] = [
-  { line: 'st', offers: ['status'] },
+  { line: 'stat', offers: ['status', 'state'] },
   { line: 'pool ', offers: ['list', 'show', 'help'] },
   { line: 'pool show ', offers: ['a-pool', 'b-pool'] },
   { line: 'status b', offers: ['b-deployment'] },
