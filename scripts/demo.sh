@@ -9,9 +9,10 @@ sh scripts/setup.sh
 PATH="$root/node_modules/.bin:$PATH"
 export PATH
 
-# Machines and networks need root; the demo then belongs to root, whose home holds the state.
+# The demo belongs to whoever runs it, in whose home the state lies; to root where an ordinary user lacks rights for it.
+as_root=''
 sheaf() {
-  if [ "$(id -u)" -eq 0 ]; then
+  if [ -z "$as_root" ]; then
     node cli/start.js "$@"
   else
     sudo env "PATH=$PATH" npm_command=run-script node cli/start.js "$@"
@@ -24,9 +25,14 @@ flock 8
 
 # The lock goes with a killed demo, but its "up" may still be at work: then the deployment is busy (6) for a while.
 busy=6
+lacks_rights=16
 patience=120
 while :; do
   if sheaf up applications/guestbook --as guestbook --yes 8>&-; then break; else status=$?; fi
+  if [ "$status" -eq "$lacks_rights" ] && [ -z "$as_root" ] && [ "$(id -u)" -ne 0 ] && command -v sudo >/dev/null; then
+    as_root=sudo
+    continue
+  fi
   if [ "$status" -ne "$busy" ] || [ "$patience" -eq 0 ]; then exit "$status"; fi
   patience=$((patience - 1))
   sleep 5

@@ -6,6 +6,7 @@ import type { Blobs } from '../../model/blob.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
 import { isExit, type Step } from '../../model/step.ts';
+import { requireOwnPath } from '../../own-path.ts';
 import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
 import { currentUser } from '../../user-namespace.ts';
 import { makeFolder } from '../../whole-file.ts';
@@ -49,9 +50,11 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
   const layout = layoutOf(options.home, options.runtime);
   await makeFolder(layout.home);
   await makeFolder(layout.runtime);
+  const user = currentUser();
+  await requireOwnPath(layout.runtime, user.id);
   const { pool, blobs, kit } = options;
   const drafts = await openProcessFolder(draftsFolder(layout));
-  const rights = await findRights(currentUser());
+  const rights = await findRights(user);
   const findings = new Map<Digest | undefined, Promise<Accelerator>>();
   const accelerator: DriverContext['accelerator'] = async (kitDigest, signal) => {
     const known = findings.get(kitDigest);
