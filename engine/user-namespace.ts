@@ -112,7 +112,8 @@ export async function userNamespaceRefusal(
     await runCommand('unshare', [...userNamespaceOptions(subordinates), '--net', '--', 'true'], { signal });
     return undefined;
   } catch (error) {
-    if (!(error instanceof EngineError) || error.code !== 'TOOL_FAILED') throw error;
+    // too many namespaces are told in the words of a full disk (ENOSPC, user_namespaces(7))
+    if (!(error instanceof EngineError) || !['TOOL_FAILED', 'DISK_FULL'].includes(error.code)) throw error;
     return explainRefusal(await readCircumstances(), error.message);
   }
 }
