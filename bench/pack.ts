@@ -18,11 +18,14 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'sheaf-bench-'));
   // not for the other process, whose memory is measured
   const { composeEngine } = await import('../cli/compose.ts');
-  const engine = await composeEngine({
+  const settings = {
     home: join(root, '.cache/bench'),
     runtime: join(folder, 'runtime'),
     config: join(root, '.cache/bench/config'),
-  });
+  };
+  const askPassphrase = async () => undefined;
+  const context = { environment: process.env, options: {}, signal: quiet.signal, askPassphrase };
+  const engine = await composeEngine(settings, context);
   try {
     const file = join(folder, 'guestbook.sheaf');
     const content = join(folder, 'content');

@@ -1,18 +1,21 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isBundle, openPackedBundle } from '../catalog/index.ts';
+import { findPublished, isBundle, openPackedBundle, packedSourceOf, parseWanted } from '../catalog/index.ts';
 import { toolPackages } from '../engine/command.ts';
 import { machineTools } from '../engine/drivers/qemu/isolation.ts';
 import { openQemuDriver } from '../engine/drivers/qemu/open-driver.ts';
-import { Engine } from '../engine/index.ts';
+import { Engine, type Report } from '../engine/index.ts';
+import { openBlobs } from '../engine/store/blob-folder.ts';
 import type { Bundles } from './bundles.ts';
+import type { CatalogOptions, Catalogs } from './catalogs.ts';
+import { composeCatalogs, composeJudge } from './compose-catalogs.ts';
 import type { Settings } from './settings.ts';
 
 const programFolder = fileURLToPath(new URL('..', import.meta.url));
 
 /** Puts the engine together; the one place that names the drivers. Cheap: nothing is opened or tried before it is needed. */
-export async function composeEngine(settings: Settings): Promise<Engine> {
+export async function composeEngine(settings: Settings, context: CatalogContext): Promise<Engine> {
   const { home, runtime, config } = settings;
   return new Engine({
     home,
@@ -24,19 +27,44 @@ export async function composeEngine(settings: Settings): Promise<Engine> {
     pools: [{ name: 'local', driver: 'qemu', range: '10.83.0.0/16' }],
     openDriver: async (pool, parts) =>
       await openQemuDriver({ pool: pool.name, home: join(home, 'qemu'), runtime, ...parts }),
-    openPacked: async (source) =>
-      (await isBundle(source)) ? await openPackedBundle(source, composeBundles().judge) : undefined,
+    openPacked: async (source, { report }) => {
+      if (await isBundle(source))
+        return await openPackedBundle(source, composeJudge(settings, context.options, report));
+      const wanted = source.includes('@') ? parseWanted(source) : undefined;
+      if (wanted === undefined) return undefined;
+      const catalogs = openCatalogs(settings, context);
+      const packed = packedSourceOf(await findPublished(await catalogs.usual(report), wanted));
+      return { ...packed, close: () => catalogs.close() };
+    },
     clock: Date.now,
     newId,
   });
 }
 
+/** What catalogs need of the process. */
+export type CatalogContext = {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly options: CatalogOptions;
+  readonly signal: AbortSignal;
+  readonly askPassphrase: () => Promise<string | undefined>;
+};
+
 /** Puts together what bundles are handled with. */
-export function composeBundles(): Bundles {
+export function composeBundles(settings: Settings, options: CatalogOptions, report: Report): Bundles {
   return {
-    judge: async () => ({ state: 'unsigned', keys: [], reason: 'nobody vouches for it' }),
+    judge: composeJudge(settings, options, report),
     prerequisites: [...new Set(machineTools.map((tool) => toolPackages[tool] ?? tool))].sort(),
   };
+}
+
+/** Puts together what catalogs are handled with. */
+export function openCatalogs(settings: Settings, context: CatalogContext): Catalogs {
+  const { home } = settings;
+  return composeCatalogs({
+    ...context,
+    settings,
+    openBlobs: () => openBlobs(join(home, 'blobs'), { temporary: join(home, 'drafts') }),
+  });
 }
 
 function newId(): string {

@@ -1,6 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Engine } from '../engine/index.ts';
 import type { Bundles } from './bundles.ts';
+import type { CatalogOptions, Catalogs } from './catalogs.ts';
 import type { Style } from './output/style.ts';
 
 /** A stream that may be a terminal, and then has a size. */
@@ -27,9 +28,11 @@ export type Host = {
   /** Fires when the user wants the verb to end. */
   readonly signal: AbortSignal;
   /** Puts the engine together on the first call; closed by whoever runs the verb. */
-  engine(): Promise<Engine>;
+  engine(options?: CatalogOptions): Promise<Engine>;
   /** What bundles are handled with; cheap. */
-  bundles(): Promise<Bundles>;
+  bundles(options?: CatalogOptions): Promise<Bundles>;
+  /** What catalogs are handled with; cheap, and closed by whoever asks for them. */
+  catalogs(options?: CatalogOptions): Promise<Catalogs>;
   /** Writes lines for people to standard output. */
   print(text: string): void;
   /** Writes one line of JSON to standard output. */

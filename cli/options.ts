@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 
 /** Takes a folder; an empty text, such as an unset variable gives, is refused, not taken for the default. */
 export function takeFolder(text: string): string {
@@ -43,4 +43,15 @@ export function collectExposure(text: string, earlier: Exposures = {}): Exposure
 /** Writes the example that ends a verb's help. */
 export function example(...lines: readonly string[]): string {
   return `\nExample:\n${lines.map((line) => `  $ sheaf ${line}`).join('\n')}`;
+}
+
+/** Adds what says which catalogs are asked, and whether signatures count. */
+export function takeCatalogOptions(command: Command): Command {
+  return command
+    .option(
+      '--catalog <place>',
+      'a folder or oci://host/path that is asked instead of the usual ones; may be repeated',
+      collect,
+    )
+    .option('--insecure', 'take what nobody trusted has signed, and say so');
 }

@@ -12,16 +12,22 @@ import { addExec } from './commands/exec.ts';
 import { addGraph } from './commands/graph.ts';
 import { addInit } from './commands/init.ts';
 import { addInspect } from './commands/inspect.ts';
+import { addKey } from './commands/key.ts';
 import { addLock } from './commands/lock.ts';
 import { addLogs } from './commands/logs.ts';
 import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPool } from './commands/pool.ts';
+import { addPublish } from './commands/publish.ts';
+import { addPull } from './commands/pull.ts';
+import { addSearch } from './commands/search.ts';
 import { addService } from './commands/service.ts';
+import { addSign } from './commands/sign.ts';
 import { addState } from './commands/state.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
+import { addYank } from './commands/yank.ts';
 import { reportFailure } from './failure.ts';
 import type { RunVerb } from './host.ts';
 import { takeFolder } from './options.ts';
@@ -39,6 +45,12 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addPack,
   addInspect,
   addVerify,
+  addSign,
+  addKey,
+  addPublish,
+  addSearch,
+  addPull,
+  addYank,
   addPlan,
   addUp,
   addStatus,

@@ -1,11 +1,14 @@
 import { userInfo } from 'node:os';
 import type { Engine } from '../engine/index.ts';
+import type { CatalogOptions } from './catalogs.ts';
 import { reportFailure } from './failure.ts';
 import type { Host, RunVerb } from './host.ts';
 import { watchInterrupts } from './interrupt.ts';
+import { askPassphrase } from './output/ask-passphrase.ts';
+import { reportWarnings } from './output/reporter.ts';
 import { chooseStyle } from './output/style.ts';
 import type { OutputWatch } from './output-watch.ts';
-import { readSettings } from './settings.ts';
+import { readSettings, type Settings } from './settings.ts';
 
 /** What the command line says for every verb. */
 export type CommonOptions = { readonly json?: true; readonly home?: string };
@@ -26,6 +29,13 @@ export function createRunner(
     const interrupts = watchInterrupts(process, kind, { hasTerminal });
     let opened: Promise<Engine> | undefined;
     output.goesOnWithout = kind === 'changes';
+    const settings = (): Settings => settingsOf(process, options.home);
+    const context = (trust: CatalogOptions) => ({
+      environment: env,
+      options: trust,
+      signal: interrupts.signal,
+      askPassphrase: () => askPassphrase(host),
+    });
     const host: Host = {
       stdin,
       stdout,
@@ -37,11 +47,15 @@ export function createRunner(
       environment: env,
       folder: process.cwd(),
       signal: interrupts.signal,
-      engine: () => {
-        opened ??= openEngine(process, options.home);
+      engine: (trust = {}) => {
+        opened ??= import('./compose.ts').then(({ composeEngine }) =>
+          composeEngine(settings(), context(trust)),
+        );
         return opened;
       },
-      bundles: async () => (await import('./compose.ts')).composeBundles(),
+      bundles: async (trust = {}) =>
+        (await import('./compose.ts')).composeBundles(settings(), trust, reportWarnings(host)),
+      catalogs: async (trust = {}) => (await import('./compose.ts')).openCatalogs(settings(), context(trust)),
       print: (text) => void (output.isOpen && stdout.write(`${text}\n`)),
       printJson: (value) => void (output.isOpen && stdout.write(`${JSON.stringify(value)}\n`)),
       warn: (text) => void stderr.write(`${text}\n`),
@@ -64,9 +78,7 @@ function programName(environment: NodeJS.ProcessEnv): string {
   return environment['SUDO_USER'] === undefined ? name : `sudo ${name}`;
 }
 
-async function openEngine(process: NodeJS.Process, homeOption: string | undefined): Promise<Engine> {
+function settingsOf(process: NodeJS.Process, homeOption: string | undefined): Settings {
   const { uid, homedir } = userInfo();
-  const settings = readSettings(process.env, { id: uid, home: process.env['HOME'] || homedir }, homeOption);
-  const { composeEngine } = await import('./compose.ts');
-  return await composeEngine(settings);
+  return readSettings(process.env, { id: uid, home: process.env['HOME'] || homedir }, homeOption);
 }

@@ -8,7 +8,11 @@ import { toolPackages, toolPath } from '../engine/command.ts';
 const testPackages = {
   chromium: 'chromium',
   'cloud-init': 'cloud-init',
+  curl: 'curl',
+  'docker-registry': 'docker-registry',
   fish: 'fish',
+  jq: 'jq',
+  openssl: 'openssl',
   skopeo: 'skopeo',
   zsh: 'zsh',
 };

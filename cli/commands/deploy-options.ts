@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import { EngineError } from '../../engine/errors.ts';
 import type { DeployRequest } from '../../engine/model/request.ts';
-import { collectExposure, collectPair, type Exposures } from '../options.ts';
+import type { CatalogOptions } from '../catalogs.ts';
+import { collectExposure, collectPair, type Exposures, takeCatalogOptions } from '../options.ts';
 
 /** What `plan` and `up` both take. */
 export type DeployOptions = {
@@ -10,13 +11,13 @@ export type DeployOptions = {
   readonly pool?: string;
   readonly set?: Readonly<Record<string, string>>;
   readonly expose?: Exposures;
-};
+} & CatalogOptions;
 
 /** Adds the source and the options that say what is deployed, where and how. @param source - as commander writes it */
 export function takeDeployOptions(command: Command, source: '<source>' | '[source]'): Command {
   const named = source === '<source>' ? command.requiredOption.bind(command) : command.option.bind(command);
-  return named('--as <name>', "the deployment's name")
-    .argument(source, "the application's folder or file, or a bundle")
+  return takeCatalogOptions(named('--as <name>', "the deployment's name"))
+    .argument(source, "the application's folder or file, a bundle, or NAME@RANGE in a catalog")
     .option('--pool <pool>', 'where it runs (default: local)')
     .option('--set <name=value>', 'a parameter of the application; may be repeated', collectPair)
     .option(

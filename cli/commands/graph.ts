@@ -16,7 +16,7 @@ export function addGraph(program: Command, run: RunVerb): void {
     .addHelpText('after', example('graph applications/guestbook --format svg > guestbook.svg'))
     .action((path: string, options: { format: GraphFormat }) =>
       run('reads', async (host) => {
-        const engine = await host.engine();
+        const engine = await host.engine({ insecure: true });
         const text = (
           await engine.graph(path, host.isJson ? 'json' : options.format, {
             signal: host.signal,

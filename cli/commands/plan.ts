@@ -20,7 +20,7 @@ export function addPlan(program: Command, run: RunVerb): void {
     .addHelpText('after', example('plan applications/guestbook --as guestbook --why web.1'))
     .action((source: string, options: DeployOptions & { why?: string }) =>
       run('reads', async (host) => {
-        const report = await (await host.engine()).plan(deployRequest(source, options), {
+        const report = await (await host.engine(options)).plan(deployRequest(source, options), {
           signal: host.signal,
           report: reportWarnings(host),
         });

@@ -58,7 +58,7 @@ async function upOne(
 ): Promise<DeploymentStatus | null> {
   const name = requireName(options);
   if (source === undefined) refuseInputs('without a source', options);
-  const engine = await host.engine();
+  const engine = await host.engine(options);
   const rollback = options.rollback === true;
   const request = source === undefined ? undefined : deployRequest(source, options);
   if (request && host.isTerminal && host.stdin.isTTY && !options.yes && !rollback)

@@ -13,26 +13,35 @@ export type CandidateKind =
 /** By placeholder, as the help shows it. */
 const kinds: Readonly<Record<string, CandidateKind>> = {
   bundle: 'file',
+  catalog: 'folder',
   command: 'free',
   dir: 'folder',
+  duration: 'free',
   file: 'file',
   folder: 'folder',
   instance: 'instance',
   name: 'deployment',
+  'name@range': 'free',
+  'name@version': 'free',
   'name=path': 'free',
   'name=value': 'free',
   path: 'file',
+  place: 'folder',
   pool: 'pool',
+  protocol: 'free',
   source: 'file',
   'terminal=address:port': 'free',
+  text: 'free',
   user: 'free',
   verb: 'verb',
+  word: 'free',
 };
 
 /** Where a placeholder means something else than everywhere; by verb and placeholder. */
 const exceptions: Readonly<Record<string, CandidateKind>> = {
   'build name': 'appliance',
   'init name': 'free',
+  'key new name': 'free',
   'lock name': 'appliance',
 };
 

@@ -32,6 +32,9 @@ export function memoryHost(
         judge: async () => ({ state: 'unsigned', keys: [], reason: 'this host knows no keys' }),
         prerequisites: [],
       }),
+      catalogs: async () => {
+        throw new EngineError('INTERNAL_ERROR', 'this host has no catalogs');
+      },
       print: (text) => void out.stream.write(`${text}\n`),
       printJson: (value) => void out.stream.write(`${JSON.stringify(value)}\n`),
       warn: (text) => void error.stream.write(`${text}\n`),

@@ -84,7 +84,8 @@ test.serial(
     const { stdout } = await runCommand('unshare', ['--net', 'sh', '-c', script], {
       environment: {
         ...{ NODE: process.execPath, SHEAF: program, BUNDLE: bundle, HOME_FOLDER: home },
-        XDG_CONFIG_HOME: join(folder, 'config'),
+        // by which the bundle is known to have been packed here
+        XDG_CONFIG_HOME: join(testHome, 'config'),
       },
       timeoutMs: 420_000,
     });

@@ -1,0 +1,25 @@
+import type { Catalog, SigningKey } from '../catalog/index.ts';
+import type { Report } from '../engine/index.ts';
+import type { Blobs } from '../engine/model/blob.ts';
+
+/** What the command line says about catalogs and trust. */
+export type CatalogOptions = {
+  /** Folders and `oci://host/path`; those of the settings when absent. */
+  readonly catalog?: readonly string[];
+  readonly insecure?: true;
+};
+
+/** What the verbs that handle catalogs are given, put together beside the engine. */
+export interface Catalogs {
+  /** Opens one catalog. */
+  open(place: string, report: Report): Promise<Catalog>;
+  /** Opens those that are asked when none is named. */
+  usual(report: Report): Promise<readonly Catalog[]>;
+  /** The store of this home. */
+  blobs(): Promise<Blobs>;
+  /** @param passphraseFile - read for a key that is locked; else the terminal is asked */
+  readKey(file: string, passphraseFile: string | undefined): Promise<SigningKey>;
+  /** Notes that a bundle was packed here, so that it does not come from outside. */
+  noteOwn(identity: string): Promise<void>;
+  close(): Promise<void>;
+}
