@@ -20,6 +20,7 @@ import { addPlan } from './commands/plan.ts';
 import { addPool } from './commands/pool.ts';
 import { addPublish } from './commands/publish.ts';
 import { addPull } from './commands/pull.ts';
+import { addSbom } from './commands/sbom.ts';
 import { addSearch } from './commands/search.ts';
 import { addService } from './commands/service.ts';
 import { addSign } from './commands/sign.ts';
@@ -51,6 +52,7 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addSearch,
   addPull,
   addYank,
+  addSbom,
   addPlan,
   addUp,
   addStatus,

@@ -6,6 +6,7 @@ import { EngineError } from './errors.ts';
 /** The Debian package that brings each tool that Sheaf runs. */
 export const toolPackages: Readonly<Record<string, string>> = {
   busybox: 'busybox-static',
+  cp: 'coreutils',
   cpio: 'cpio',
   'apt-cache': 'apt',
   'apt-config': 'apt',

@@ -53,6 +53,23 @@ export type PackAnswer = {
   readonly blobs: Pick<Blobs, 'open'>;
 };
 
+/** What `lock` is asked for. */
+export type LockRequest = {
+  /** Names of appliances that may move to the newest allowed version and packages, of suites, or `kit`. */
+  readonly update: readonly string[];
+  /** Whether what is not stored is built, so that its packages are known. */
+  readonly builds: boolean;
+};
+
+/** A lock that was written. */
+export type LockAnswer = {
+  readonly file: string;
+  /** Names whose version, digest or packages changed, and `kit`. */
+  readonly changed: readonly string[];
+  /** Images (`php@1.0.0`) whose packages are not pinned, because they are not built here. */
+  readonly unpinned: readonly string[];
+};
+
 /** One image, as `build` answers. */
 export type BuildAnswer = {
   /** `php@1.0.0`. */
@@ -62,6 +79,8 @@ export type BuildAnswer = {
   /** Of its layers, compressed. */
   readonly bytes: number;
   readonly wasCached: boolean;
+  /** Of the bill of materials, a CycloneDX document in the store. */
+  readonly sbom: Digest;
 };
 
 /** A command to run in an instance. @see ExecRequest */

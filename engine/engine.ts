@@ -4,7 +4,7 @@ import { buildApart } from './build-apart.ts';
 import { compile } from './compile/compile.ts';
 import { graphOfSource } from './compile/graph-of-source.ts';
 import { inputInvalid, type Loaded, load, requireSound } from './compile/load.ts';
-import { changedNames, lockOf, lockText } from './compile/lock.ts';
+import { changedNames, guestPlatform, lockOf, lockText } from './compile/lock.ts';
 import type { CompileInputs } from './compile/settle-parameters.ts';
 import type { DeploymentIdentity, Driver } from './drivers/driver.ts';
 import type {
@@ -13,6 +13,8 @@ import type {
   EngineOptions,
   ExecOptions,
   InitAnswer,
+  LockAnswer,
+  LockRequest,
   PackAnswer,
 } from './engine-options.ts';
 import { EngineError } from './errors.ts';
@@ -21,11 +23,15 @@ import { freePorts } from './free-ports.ts';
 import { renderGraph } from './graph/render-graph.ts';
 import { checkRunnable, findClosure, makeClosure } from './images/closure.ts';
 import type { BuildContext } from './images/context.ts';
+import { findPins } from './images/image-pins.ts';
 import { buildKit, findKit } from './images/kit.ts';
-import { makeImages } from './images/make-images.ts';
+import { loadImage } from './images/load-image.ts';
+import { findNeeded, keyOf, makeImages } from './images/make-images.ts';
+import { sbomOf, storeSbom } from './images/sbom.ts';
 import { writeTemplate } from './init/write-template.ts';
 import { listenRefusal } from './listen-refusal.ts';
 import { exitsOf, instancesOf } from './model/blueprint.ts';
+import type { NeededImage } from './model/closure.ts';
 import type { Diagnosis } from './model/diagnosis.ts';
 import type { PackedSource } from './model/packed-source.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
@@ -105,28 +111,40 @@ export class Engine {
   }
 
   /**
-   * Chooses versions and writes `sheaf.lock` beside the description.
+   * Chooses versions, and the packages and kit of what is stored, and writes `sheaf.lock` beside the description.
    *
-   * @param update - names that may move to the newest allowed version
-   * @returns names whose version or digest changed
-   * @throws EngineError SOURCE_MISSING, INPUT_INVALID
+   * @throws EngineError SOURCE_MISSING, INPUT_INVALID; with `builds` those of `build`
    */
-  async lock(
-    path: string,
-    update: readonly string[],
-  ): Promise<{ readonly file: string; readonly changed: readonly string[] }> {
-    const { source } = requireSound(path, await this.#load(path, null, update));
-    const lock = lockOf(source);
-    const changed = changedNames(source.lock?.lock ?? null, lock);
-    const file = join(source.root.folder, lockFile);
-    if (source.lock === null || changed.length > 0) {
-      await writeWhole(file, lockText(lock), 0o666);
+  async lock(path: string, { update, builds }: LockRequest, options: CallOptions): Promise<LockAnswer> {
+    const { source, compiled } = requireSound(path, await this.#load(path, null, update));
+    const context = await this.#buildContext(options);
+    const { kitSources } = this.#options;
+    if (builds) {
+      await makeImages(compiled.images.map(renewed(update)), context);
+      await buildKit({ sources: kitSources, ...context });
     }
-    return { file, changed };
+    const { images, unknown } = await findPins(compiled.images, context);
+    const before = source.lock?.lock;
+    const kit = source.unlocked.has('kit') ? undefined : before?.kit;
+    const pinned = kit ?? (await findKit(kitSources, context))?.digest;
+    const lock = lockOf(source, { ...(pinned && { kit: pinned }), platforms: { [guestPlatform]: images } });
+    const file = join(source.root.folder, lockFile);
+    if (before === undefined || lockText(before) !== lockText(lock))
+      await writeWhole(file, lockText(lock), 0o666);
+    return { file, changed: changedNames(before ?? null, lock), unpinned: unknown };
   }
 
-  /** Builds images of appliances of the catalog folders, and the kit, where they are not stored yet. @param names - all when empty */
-  async build(names: readonly string[], options: CallOptions): Promise<readonly BuildAnswer[]> {
+  /**
+   * Makes images of appliances of the catalog folders, and the kit, where they are not stored yet.
+   *
+   * @param names - all when empty
+   * @param isFresh - images of Debian packages are built anew, from the newest there are
+   */
+  async build(
+    names: readonly string[],
+    isFresh: boolean,
+    options: CallOptions,
+  ): Promise<readonly BuildAnswer[]> {
     const context = await this.#buildContext(options);
     const folders = await this.#applianceFolders(names);
     const loaded = await Promise.all(
@@ -134,14 +152,42 @@ export class Engine {
     );
     const images = loaded.flatMap(({ compiled }) => compiled.images);
     // before the kit, which anybody can build: who may not build images is told at once
-    const built = await makeImages(images, context);
+    const built = await makeImages(
+      isFresh ? images.map((image) => ({ ...image, renews: 'all' })) : images,
+      context,
+    );
     await buildKit({ sources: this.#options.kitSources, ...context });
-    return [...built].map(([appliance, { manifest, layers, wasCached }]) => ({
-      appliance,
-      digest: manifest.digest,
-      bytes: layers.reduce((sum, layer) => sum + layer.size, 0),
-      wasCached,
-    }));
+    return await Promise.all(
+      [...built].map(async ([appliance, { manifest, layers, wasCached }]) => {
+        const image = await loadImage(manifest.digest, context.blobs);
+        return {
+          appliance,
+          digest: manifest.digest,
+          bytes: layers.reduce((sum, layer) => sum + layer.size, 0),
+          wasCached,
+          sbom: (await storeSbom(image, appliance, context)).document.digest,
+        };
+      }),
+    );
+  }
+
+  /**
+   * Gives the bill of materials of an appliance's image, as CycloneDX JSON.
+   *
+   * @param name - of an appliance of the catalog folders
+   * @throws EngineError SOURCE_MISSING; IMAGE_MISSING when the image is not stored
+   */
+  async sbom(name: string): Promise<string> {
+    const { blobs, store } = await this.#open();
+    const context = { blobs, refs: store.refs };
+    const [folder = ''] = await this.#applianceFolders([name]);
+    const [needed] = requireSound(folder, await this.#load(folder, null)).compiled.images;
+    const made = needed && (await findNeeded(needed, context));
+    if (needed === undefined || made === undefined)
+      throw new EngineError('IMAGE_MISSING', `the image of ${name} is not stored here`, {
+        hint: `Run \`sheaf build ${name}\` to make it.`,
+      });
+    return sbomOf(await loadImage(made.manifest.digest, blobs), keyOf(needed));
   }
 
   /**
@@ -501,6 +547,15 @@ export class Engine {
     if (!record) throw deploymentMissing(name);
     return { record, driver: await this.#driver(this.#pool(record.pool)), identity: identityOf(record) };
   }
+}
+
+/** Marks images whose packages were let go by the name of their appliance or suite. */
+function renewed(names: readonly string[]): (image: NeededImage) => NeededImage {
+  return (image) => {
+    if (image.image.kind !== 'packages') return image;
+    if (names.includes(image.image.suite)) return { ...image, renews: 'all' };
+    return names.includes(image.name) ? { ...image, renews: 'own' } : image;
+  };
 }
 
 const silent: CallOptions = { signal: new AbortController().signal, report: () => undefined };

@@ -104,6 +104,12 @@ export const errorTable = {
     meaning: 'The address and port asked for are in use.',
   },
   IMAGE_FAILED: { fault: 'world', http: 502, exit: 19, meaning: 'An image could not be built.' },
+  PACKAGE_GONE: {
+    fault: 'world',
+    http: 409,
+    exit: 57,
+    meaning: 'A Debian package that the lock pins is no longer at the mirror; the hint names the nearest.',
+  },
   IMAGE_MISSING: {
     fault: 'world',
     http: 409,

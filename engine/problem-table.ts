@@ -43,6 +43,7 @@ export const problemTable = {
   SERVICE_CYCLE: error('Services wait for each other.'),
   HEALTH_UNFIT: error('A health probe names a terminal that it cannot probe.'),
   GUEST_PATH_TAKEN: error('Two things claim one path in the guest, or one that belongs to Sheaf.'),
+  DISK_UNFIT: error('An appliance that is a whole disk declares what only Sheaf inside of it could do.'),
   FILE_MISSING: error('A file or folder that the description names does not exist.'),
   FILE_UNFIT: error('A file that the description names is of the wrong kind or too large.'),
   PATH_OUTSIDE: error('A path leads out of the folder of its description.'),

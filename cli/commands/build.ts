@@ -14,13 +14,14 @@ export function addBuild(program: Command, run: RunVerb): void {
       'Builds the images of the named appliances, or of all in the catalog, where they are not stored yet.',
     )
     .argument('[name...]', 'appliances, such as php or php@1.0.0')
-    .addHelpText('after', example('build php postgresql'))
-    .action((names: readonly string[]) =>
+    .option('--fresh', 'build anew from the newest packages, also what is stored')
+    .addHelpText('after', example('build php postgresql', 'build --fresh'))
+    .action((names: readonly string[], options: { fresh?: boolean }) =>
       run('changes', async (host) => {
         const engine = await host.engine();
         const reporter = await startReporter(host, names.length === 0 ? 'build' : `build ${names.join(' ')}`);
         const images = await engine
-          .build(names, { signal: host.signal, report: reporter.report })
+          .build(names, options.fresh ?? false, { signal: host.signal, report: reporter.report })
           .finally(() => reporter.end());
         if (host.isJson) host.printJson({ type: 'result', images });
         else

@@ -21,6 +21,7 @@ export function checkAppliance(described: Described<Appliance>, sink: FindingSin
   checkGuestPaths(described.model, report);
   checkServices(described, report);
   checkHealth(described, report);
+  checkDisk(described.model, report);
 }
 
 /** Checks the protocols that a description declares. */
@@ -209,4 +210,22 @@ function checkHealth(described: Described<Appliance>, report: Report): void {
       'Probe with a command.',
     );
   }
+}
+
+/** A whole disk boots by itself: nothing of Sheaf runs inside of it, only cloud-init reads what it is told. */
+function checkDisk({ image, services, hooks, contents, files, health }: Appliance, report: Report): void {
+  if (image.kind !== 'disk') return;
+  const refuse = (path: JsonPath, what: string, hint: string): void =>
+    report('DISK_UNFIT', path, `a whole disk ${what}`, hint);
+  if (services.length > 0)
+    refuse(['services'], 'runs its own services', 'Enable them in the disk, or start them under image.run.');
+  for (const name of Object.keys(hooks))
+    refuse(['hooks', name], 'runs no hooks', 'Put the command under image.run, which is run at each start.');
+  for (const name of contents.keys())
+    refuse(['content', name], 'takes no content', 'Put the files into the disk, or on a volume.');
+  for (const [index, { onChange }] of files.entries())
+    if (onChange !== undefined)
+      refuse(['files', index, 'onChange'], 'reloads nothing; it is started again', 'Remove onChange.');
+  if (health?.probe.kind === 'command')
+    refuse(['health', 'command'], 'runs no commands', 'Probe a terminal, by http or tcp.');
 }

@@ -17,6 +17,7 @@ import { connectWires } from './connect-wires.ts';
 import { type Described, type DescribedBy, isAppliance, spotAt } from './described.ts';
 import { expandAssemblies } from './expand-assemblies.ts';
 import { createFindingList } from './finding-list.ts';
+import { pinsOf } from './lock.ts';
 import { makeBlueprint } from './make-blueprint.ts';
 import { orderAppliances } from './order-appliances.ts';
 import type { PatternMemo } from './plain-value.ts';
@@ -70,7 +71,7 @@ export function compile(
     const problems = settleFindings(list.findings);
     const root = describedBy.get(source.root);
     const isSound = root !== undefined && root !== null && isAppliance(root) && !hasErrors(problems);
-    return { ...nothing, problems, images: isSound ? imageOf(root, files.get(root)) : [] };
+    return { ...nothing, problems, images: isSound ? imageOf(source, root, files.get(root)) : [] };
   }
   for (const scope of tree.scopes) checkBoundary(scope, sink);
   checkAssemblyUses(tree, sink);
@@ -109,7 +110,7 @@ export function compile(
       ),
     ),
     contents: tree.parts.flatMap((part) => contents.get(part) ?? []),
-    images: [...used].flatMap((described) => imageOf(described, files.get(described))),
+    images: [...used].flatMap((described) => imageOf(source, described, files.get(described))),
   };
   if (inputs === null || tree.root.described.model.kind !== 'application')
     return { ...nothing, ...parts, problems };
@@ -190,9 +191,20 @@ function reportUnused(
   }
 }
 
-function imageOf(described: Described<Appliance>, files: SettledFiles | undefined): readonly NeededImage[] {
+function imageOf(
+  source: Source,
+  described: Described<Appliance>,
+  files: SettledFiles | undefined,
+): readonly NeededImage[] {
   if (files?.image === undefined) return [];
   const { name, version } = described.model;
   const { folder } = described.description;
-  return [{ name, version, image: files.image, folder, ...(files.setup && { setup: files.setup.text }) }];
+  const pins = pinsOf(source, described.model);
+  return [
+    {
+      ...{ name, version, image: files.image, folder },
+      ...(files.setup && { setup: files.setup.text }),
+      ...(pins && { pins }),
+    },
+  ];
 }

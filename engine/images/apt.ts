@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type CommandOutput, runCommand } from '../command.ts';
 import { EngineError } from '../errors.ts';
 import { nearestName } from '../formats/nearest-name.ts';
+import type { LockedPackages } from '../model/lock.ts';
 import { parseRelease, readSourcesFiles, selectSources } from './apt-sources.ts';
 import { orImageFailed } from './image-failure.ts';
 import { runInNamespace } from './namespace.ts';
@@ -11,6 +12,8 @@ import { runInNamespace } from './namespace.ts';
 export type Apt = {
   /** File for `APT_CONFIG`. */
   readonly config: string;
+  /** Folder with the file of the versions that are taken. */
+  readonly preferences: string;
   /** deb822 file with the sources of the suite. */
   readonly sources: string;
   /** The machine's settings for reaching mirrors (proxies, retries …), one statement a line. */
@@ -34,6 +37,8 @@ export type AptOptions = {
   readonly scratch: string;
   /** The root whose package database counts. */
   readonly root: string;
+  /** Versions that are taken, whatever newer ones there are. */
+  readonly pins?: LockedPackages;
   readonly signal: AbortSignal;
 };
 
@@ -41,10 +46,11 @@ const fetchTimeoutMs = 30 * 60_000;
 
 /** Writes the configuration under which apt works for one build. @throws EngineError IMAGE_FAILED when no source serves the suite */
 export async function openApt(options: AptOptions): Promise<Apt> {
-  const { cache, root, signal, suite } = options;
+  const { cache, pins = {}, root, signal, suite } = options;
   const scratch = join(options.scratch, 'apt');
   const apt: Apt = {
     config: join(scratch, 'apt.conf'),
+    preferences: join(scratch, 'etc/preferences.d'),
     sources: join(scratch, 'etc/sources.list.d/debian.sources'),
     settings: await readSettings(signal),
     lists: join(scratch, 'lists'),
@@ -57,6 +63,7 @@ export async function openApt(options: AptOptions): Promise<Apt> {
   for (const folder of [apt.lists, apt.keptLists, apt.archives])
     await mkdir(join(folder, 'partial'), { recursive: true, mode: 0o700 });
 
+  await writeFile(join(apt.preferences, 'pins'), preferencesText(pins));
   const release = parseRelease(await readFile('/etc/os-release', 'utf8').catch(() => ''));
   await writeFile(apt.sources, selectSources(await readSourcesFiles('/etc/apt'), suite, release));
   await writeFile(
@@ -149,6 +156,13 @@ export async function installPackages(
 
 /** The script that prepares a root for a program; see there. */
 export const inRootScript: string = new URL('./in-root.sh', import.meta.url).pathname;
+
+/** @source apt_preferences(5): above 1000 a version is taken even where it is older than what is there */
+function preferencesText(pins: LockedPackages): string {
+  return Object.entries(pins)
+    .map(([name, { version }]) => `Package: ${name}\nPin: version ${version}\nPin-Priority: 1001\n`)
+    .join('\n');
+}
 
 async function fetchWith(
   apt: Apt,

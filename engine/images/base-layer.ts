@@ -2,14 +2,18 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, type Digest, digestOf, isDigest } from '../digest.ts';
 import type { Blobs } from '../model/blob.ts';
+import type { LockedPackages } from '../model/lock.ts';
 import { type Apt, fetchLists, openApt } from './apt.ts';
 import type { BuildContext } from './context.ts';
 import { type StoredLayer, storeLayer } from './layer-blob.ts';
+import { withLicenses } from './licenses.ts';
 import { runInNamespace } from './namespace.ts';
+import { pinsOfPackages, readIndex, requireInstalled, requirePinned, withDigests } from './package-index.ts';
+import { type InstalledPackage, readPackages } from './packages.ts';
 import { diffTrees, readTree } from './tree.ts';
 
 // raised whenever the same suite shall give another layer than before
-const recipe = 2;
+const recipe = 3;
 const timeoutMs = 30 * 60_000;
 
 const offerFetched = `set -e
@@ -23,14 +27,34 @@ const keepFetched = `flock "$LOCK" find "$1/var/cache/apt/archives" -maxdepth 1 
   -exec cp --update --preserve=timestamps -t "$ARCHIVES" {} +`;
 
 /** The layer that all appliances of a suite share, and the digest that names it in their sources. */
-export type BaseLayer = StoredLayer & { readonly suite: string };
+export type BaseLayer = StoredLayer & {
+  readonly suite: string;
+  /** All that it holds, by name. */
+  readonly packages: readonly InstalledPackage[];
+};
 
-/** Gives the base layer of a suite when it is stored, whole. */
+/** Gives the base layer of a suite when it is stored, whole. @param pins - of its packages; the last one built when absent */
 export async function findBase(
   suite: string,
+  pins: LockedPackages | undefined,
   context: Pick<BuildContext, 'blobs' | 'refs'>,
 ): Promise<BaseLayer | undefined> {
-  const digest = context.refs.get(refOf(suite));
+  return await readBase(refOf(suite, pins), context);
+}
+
+/** Gives the base layer that is an image's lowest layer. */
+export async function findBaseOf(
+  layer: Digest,
+  context: Pick<BuildContext, 'blobs' | 'refs'>,
+): Promise<BaseLayer | undefined> {
+  return await readBase(layerRef(layer), context);
+}
+
+async function readBase(
+  name: string,
+  context: Pick<BuildContext, 'blobs' | 'refs'>,
+): Promise<BaseLayer | undefined> {
+  const digest = context.refs.get(name);
   if (digest === undefined || !(await context.blobs.has(digest))) return undefined;
   const base = JSON.parse(Buffer.from(await context.blobs.read(digest)).toString()) as BaseLayer;
   return (await isStored(base, context.blobs)) ? base : undefined;
@@ -39,17 +63,24 @@ export async function findBase(
 /**
  * Builds the base layer of a suite: Debian's essential packages, without apt.
  *
+ * @param pins - the versions that are taken; the newest when absent
  * @param folder - empty, for this build alone
- * @throws EngineError IMAGE_FAILED, DISK_FULL, TOOL_MISSING
+ * @throws EngineError IMAGE_FAILED, PACKAGE_GONE, DISK_FULL, TOOL_MISSING
  */
-export async function buildBase(suite: string, folder: string, context: BuildContext): Promise<BaseLayer> {
+export async function buildBase(
+  suite: string,
+  pins: LockedPackages | undefined,
+  folder: string,
+  context: BuildContext,
+): Promise<BaseLayer> {
   const { blobs, cache, refs, report, signal } = context;
   const subject = `base ${suite}`;
   report({ type: 'build', subject, state: 'started', message: 'essential packages of Debian' });
   const root = join(folder, 'root');
   await mkdir(root, { recursive: true, mode: 0o755 });
-  const apt = await openApt({ suite, cache, scratch: folder, root, signal });
+  const apt = await openApt({ suite, cache, scratch: folder, root, signal, ...(pins && { pins }) });
   await fetchLists(apt, signal);
+  if (pins !== undefined) requirePinned(pins, await readIndex(apt, Object.keys(pins), signal));
   await runInNamespace('mmdebstrap', argumentsFor(suite, root, apt), {
     hasNetwork: true,
     signal,
@@ -61,8 +92,20 @@ export async function buildBase(suite: string, folder: string, context: BuildCon
     },
   });
   const stored = await storeLayer(diffTrees(root, new Map(), await readTree(root)), blobs, signal);
-  const base: BaseLayer = { suite, ...stored };
-  refs.set(refOf(suite), await blobs.write(canonicalJson(base)));
+  const installed = await readPackages(root);
+  if (pins !== undefined) requireInstalled(pins, installed);
+  const index = await readIndex(
+    apt,
+    installed.map(({ name }) => name),
+    signal,
+  );
+  const packages = await withLicenses(withDigests(installed, index), root);
+  const base: BaseLayer = { suite, ...stored, packages };
+  const digest = await blobs.write(canonicalJson(base));
+  if (pins === undefined) refs.set(refOf(suite, undefined), digest);
+  refs.set(layerRef(base.layer.digest), digest);
+  const found = pinsOfPackages(packages);
+  if (found !== undefined) refs.set(refOf(suite, found), digest);
   report({ type: 'build', subject, state: 'done', message: base.layer.digest });
   return base;
 }
@@ -82,6 +125,7 @@ function argumentsFor(suite: string, root: string, apt: Apt): readonly string[] 
     `--setup-hook=${offerFetched}`,
     '--skip=essential/unlink',
     '--skip=chroot/mount/sys', // the root of a user namespace may not mount it, and no package asks for it
+    `--aptopt=Dir::Etc::PreferencesParts "${apt.preferences}"`,
     `--customize-hook=${keepFetched}`,
     // makes /bin and its like links from the start, where the package that does it later would bring all of perl
     '--hook-dir=/usr/share/mmdebstrap/hooks/maybe-merged-usr',
@@ -95,7 +139,11 @@ async function isStored(base: BaseLayer, blobs: Blobs): Promise<boolean> {
   return isDigest(base.layer.digest) && (await blobs.size(base.layer.digest)) === base.layer.size;
 }
 
-function refOf(suite: string): string {
-  const source: Digest = digestOf(canonicalJson({ suite, recipe }));
+function refOf(suite: string, pins: LockedPackages | undefined): string {
+  const source: Digest = digestOf(canonicalJson({ suite, recipe, ...(pins && { pins }) }));
   return `base/${source}`;
+}
+
+function layerRef(layer: Digest): string {
+  return `base/layer/${layer}`;
 }

@@ -6,6 +6,7 @@ import { orDiskFull } from '../disk-full.ts';
 import { EngineError } from '../errors.ts';
 import type { Descriptor } from '../model/blob.ts';
 import type { ImageSource } from '../model/blueprint.ts';
+import type { ImagePins, LockedPackages } from '../model/lock.ts';
 import { openProcessFolder } from '../process-folder.ts';
 import { type BaseLayer, buildBase, findBase } from './base-layer.ts';
 import type { BuildContext } from './context.ts';
@@ -13,6 +14,7 @@ import { orImageFailed } from './image-failure.ts';
 import { storeImage } from './image-manifest.ts';
 import { type LoadedImage, loadImage } from './load-image.ts';
 import { buildOwnLayer } from './own-layer.ts';
+import { pinsOfPackages } from './package-index.ts';
 
 /** An appliance whose image is made of Debian packages. */
 export type ImageRequest = {
@@ -21,6 +23,10 @@ export type ImageRequest = {
   readonly image: Extract<ImageSource, { readonly kind: 'packages' }>;
   /** Text of the script that `image.setup` names: run once as root in the root, without a network. */
   readonly setup?: string;
+  /** What a lock demands of its packages; the newest are taken when absent. */
+  readonly pins?: ImagePins;
+  /** Built anew although it is stored: its own layer, or the base layer as well. */
+  readonly renews?: 'own' | 'all';
 };
 
 /** An image in the store. */
@@ -32,7 +38,7 @@ export type BuiltImage = {
 };
 
 // raised whenever the same source shall give another image than before
-const recipe = 1;
+const recipe = 2;
 const parallelBuilds = 2;
 
 /**
@@ -69,7 +75,7 @@ export async function buildImages(
  * versions give equal digests, on any machine, as long as the set-up script does the same each time. A kill at
  * any instant leaves no mount, no process, and nothing in the store that is not whole.
  *
- * @throws EngineError IMAGE_FAILED (a package that does not exist, a script that ends with an error), DISK_FULL, ROOT_REQUIRED,
+ * @throws EngineError IMAGE_FAILED (a package that does not exist, a script that ends with an error), PACKAGE_GONE, DISK_FULL, ROOT_REQUIRED,
  *   TOOL_MISSING, OPERATION_INTERRUPTED
  */
 export async function buildImage(request: ImageRequest, context: BuildContext): Promise<BuiltImage> {
@@ -84,7 +90,7 @@ async function buildOne(
   const subject = `${request.name}@${request.version}`;
   const { report, signal } = context;
   checkNames(request);
-  const known = await findImage(request, context);
+  const known = request.renews === undefined ? await findImage(request, context) : undefined;
   if (known !== undefined) {
     report({ type: 'build', subject, state: 'cached', message: known.manifest.digest });
     return { manifest: known.manifest, layers: known.layers, wasCached: true };
@@ -112,12 +118,21 @@ async function buildFresh(
   bases: Map<string, Promise<BaseLayer>>,
   context: BuildContext,
 ): Promise<BuiltImage> {
-  const { name, version, setup } = request;
+  const { name, version, setup, pins, renews } = request;
   const { packages, suite } = request.image;
   const subject = `${name}@${version}`;
   context.report({ type: 'build', subject, state: 'started', message: packages.join(', ') });
-  const base = await sharedBase(suite, folder, bases, context);
-  const own = await buildOwnLayer({ subject, suite, packages, setup }, base, join(folder, 'own'), context);
+  const base = await sharedBase(
+    { suite, pins: pins?.base, isNew: renews === 'all', folder: join(folder, 'base') },
+    bases,
+    context,
+  );
+  const own = await buildOwnLayer(
+    { subject, suite, packages, setup, ...(pins?.own && { pins: pins.own }) },
+    base,
+    join(folder, 'own'),
+    context,
+  );
   const origin = `packages ${packages.join(' ')}${setup === undefined ? '' : ', set-up script'}`;
   const manifest = await storeImage(
     {
@@ -127,27 +142,40 @@ async function buildFresh(
         { ...base, origin: `base ${suite}` },
         { ...own.stored, origin },
       ],
-      packages: own.packages,
+      packages: [...own.base, ...own.own].sort((a, b) => (a.name < b.name ? -1 : 1)),
     },
     context.blobs,
   );
-  context.refs.set(refOf(request, base), manifest.digest);
+  // found again by what it was made of, and by what a lock would say of it
+  const found = { base: pinsOfPackages(base.packages), own: pinsOfPackages(own.own) };
+  if (pins?.own === undefined) context.refs.set(refOf(request, base), manifest.digest);
+  if (found.base !== undefined && found.own !== undefined)
+    context.refs.set(
+      refOf({ ...request, pins: { base: found.base, own: found.own } }, base),
+      manifest.digest,
+    );
+
   return { manifest, layers: [base.layer, own.stored.layer], wasCached: false };
 }
 
 /** Gives the base layer of a suite, built by whichever of several builds comes first. */
 async function sharedBase(
-  suite: string,
-  folder: string,
+  wanted: {
+    readonly suite: string;
+    readonly pins: LockedPackages | undefined;
+    readonly isNew: boolean;
+    readonly folder: string;
+  },
   bases: Map<string, Promise<BaseLayer>>,
   context: BuildContext,
 ): Promise<BaseLayer> {
-  const found = bases.get(suite);
+  const { suite, pins, isNew, folder } = wanted;
+  const key = `${suite} ${canonicalJson(pins ?? null)}`;
+  const found = bases.get(key);
   if (found !== undefined) return await found;
-  const base = findBase(suite, context).then(
-    (stored) => stored ?? buildBase(suite, join(folder, 'base'), context),
-  );
-  bases.set(suite, base);
+  const stored = isNew ? Promise.resolve(undefined) : findBase(suite, pins, context);
+  const base = stored.then((known) => known ?? buildBase(suite, pins, folder, context));
+  bases.set(key, base);
   return await base;
 }
 
@@ -156,7 +184,7 @@ export async function findImage(
   request: ImageRequest,
   context: Pick<BuildContext, 'blobs' | 'refs'>,
 ): Promise<LoadedImage | undefined> {
-  const base = await findBase(request.image.suite, context);
+  const base = await findBase(request.image.suite, request.pins?.base, context);
   const digest = base && context.refs.get(refOf(request, base));
   if (digest === undefined) return undefined;
   try {
@@ -169,7 +197,7 @@ export async function findImage(
   }
 }
 
-function refOf({ name, version, image, setup }: ImageRequest, base: BaseLayer): string {
+function refOf({ name, version, image, setup, pins }: ImageRequest, base: BaseLayer): string {
   const source: Digest = digestOf(
     canonicalJson({
       recipe,
@@ -178,6 +206,7 @@ function refOf({ name, version, image, setup }: ImageRequest, base: BaseLayer): 
       base: base.layer.digest,
       packages: [...new Set(image.packages)].sort(),
       setup: setup === undefined ? null : digestOf(setup),
+      ...(pins?.own && { pins: pins.own }),
     }),
   );
   return `image/${source}`;
@@ -202,8 +231,8 @@ function explained(error: unknown, subject: string, folder: string, signal: Abor
       hint: 'Run the same command again to go on.',
       cause: error,
     });
-  if (error instanceof EngineError && error.code === 'IMAGE_FAILED')
-    return new EngineError('IMAGE_FAILED', `the image of ${subject} could not be built: ${error.message}`, {
+  if (error instanceof EngineError && (error.code === 'IMAGE_FAILED' || error.code === 'PACKAGE_GONE'))
+    return new EngineError(error.code, `the image of ${subject} could not be built: ${error.message}`, {
       hint: error.hint ?? 'Correct the image.',
       details: error.details,
       cause: error,

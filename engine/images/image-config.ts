@@ -34,8 +34,12 @@ function packagesOf(settings: JsonObject, digest: Digest): readonly InstalledPac
   if (typeof label !== 'string') return [];
   try {
     return listOf(JSON.parse(label), digest).map((item) => {
-      const { name, version, architecture } = objectOf(item, digest);
-      return { name: String(name), version: String(version), architecture: String(architecture) };
+      const { name, version, architecture, sha256, licenses } = objectOf(item, digest);
+      return {
+        ...{ name: String(name), version: String(version), architecture: String(architecture) },
+        ...(typeof sha256 === 'string' && { sha256 }),
+        ...(Array.isArray(licenses) && { licenses: licenses.map(String) }),
+      };
     });
   } catch (cause) {
     throw unreadable(digest, 'has a broken list of packages', cause);

@@ -76,7 +76,7 @@ export async function importImage(request: ImportRequest, context: BuildContext)
   const manifest =
     chosen === source.digest ? top : await copyJson(source, { kind: 'manifest', digest: chosen }, context);
   const { config, layers } = manifestParts(manifest, chosen);
-  await copyJson(source, { kind: 'blob', digest: config.digest }, context);
+  await copyJson(source, { kind: 'blob', ...config }, context);
   const limit = pLimit(layersAtOnce);
   const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
   await Promise.all(
@@ -135,7 +135,7 @@ async function copyJson(source: ImageRef, part: ImagePart, context: BuildContext
 async function copyLayer(source: ImageRef, layer: Descriptor, context: BuildContext): Promise<void> {
   if (layer.size > largestLayer)
     throw unreadable(layer.digest, `is a layer of more than ${largestLayer} bytes`);
-  await copy(source, { kind: 'blob', digest: layer.digest }, { most: layer.size, exact: true }, context);
+  await copy(source, { kind: 'blob', ...layer }, { most: layer.size, exact: true }, context);
 }
 
 async function copy(

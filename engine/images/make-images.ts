@@ -1,8 +1,11 @@
+import { join } from 'node:path';
 import type { Descriptor } from '../model/blob.ts';
+import type { ImageSource } from '../model/blueprint.ts';
 import type { NeededImage } from '../model/closure.ts';
 import type { ImageDefaults } from '../model/image-defaults.ts';
 import { buildImages, findImage, type ImageRequest } from './build-image.ts';
 import type { BuildContext } from './context.ts';
+import { type DiskRequest, findDisk, importDisk } from './import-disk.ts';
 import { findImported, type ImportRequest, importImage } from './import-image.ts';
 import type { LoadedImage } from './load-image.ts';
 
@@ -17,7 +20,7 @@ export type MadeImage = {
 };
 
 /**
- * Makes images where they are not stored yet: builds those of Debian packages, fetches those of others.
+ * Makes images where they are not stored yet: builds those of Debian packages, fetches those of others, copies disks.
  *
  * @returns one entry per image, by `NAME@VERSION`
  */
@@ -28,12 +31,18 @@ export async function makeImages(
   const made = new Map<string, MadeImage>();
   // what is fetched may be refused at once; what is built takes minutes
   for (const image of images) {
-    if (image.image.kind !== 'oci') continue;
+    if (image.image.kind === 'packages') continue;
     const found = await findNeeded(image, context);
     const key = keyOf(image);
     if (found !== undefined)
       context.report({ type: 'build', subject: key, state: 'cached', message: found.manifest.digest });
-    made.set(key, found ?? madeOf(await importImage(importOf(image, image.image.ref), context), false));
+    made.set(
+      key,
+      found ??
+        (image.image.kind === 'oci'
+          ? madeOf(await importImage(importOf(image, image.image.ref), context), false)
+          : diskImage(await importDisk(diskOf(image, image.image), context), false)),
+    );
   }
   const own = images.flatMap((image) => packageRequest(image));
   const built = await buildImages(own, context);
@@ -59,8 +68,10 @@ export async function findNeeded(
       const found = await findImported(importOf(image, image.image.ref), context);
       return found && madeOf(found, true);
     }
-    case 'disk':
-      return undefined;
+    case 'disk': {
+      const found = await findDisk(diskOf(image, image.image), context);
+      return found && diskImage(found, true);
+    }
     default:
       return image.image satisfies never;
   }
@@ -75,10 +86,40 @@ function madeOf({ manifest, layers, defaults }: LoadedImage, wasCached: boolean)
   return { manifest, layers, wasCached, defaults };
 }
 
+function diskImage({ manifest, layers }: LoadedImage, wasCached: boolean): MadeImage {
+  return { manifest, layers, wasCached };
+}
+
+function diskOf(
+  { name, version, folder }: NeededImage,
+  { path, digest }: Extract<ImageSource, { readonly kind: 'disk' }>,
+): DiskRequest {
+  return { name, version, file: join(folder, path), digest };
+}
+
 function importOf(image: NeededImage, ref: string): ImportRequest {
   return { subject: keyOf(image), ref, folder: image.folder };
 }
 
-function packageRequest({ name, version, image, setup }: NeededImage): readonly ImageRequest[] {
-  return image.kind === 'packages' ? [{ name, version, image, ...(setup !== undefined && { setup }) }] : [];
+/** Gives what is built of an image of Debian packages; nothing for others. */
+export function packageRequest({
+  name,
+  version,
+  image,
+  setup,
+  pins,
+  renews,
+}: NeededImage): readonly ImageRequest[] {
+  return image.kind === 'packages'
+    ? [
+        {
+          name,
+          version,
+          image,
+          ...(setup !== undefined && { setup }),
+          ...(pins && { pins }),
+          ...(renews && { renews }),
+        },
+      ]
+    : [];
 }

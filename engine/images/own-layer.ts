@@ -1,12 +1,15 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../command.ts';
+import type { LockedPackages } from '../model/lock.ts';
 import { fetchLists, fetchPackages, inRootScript, installPackages, openApt } from './apt.ts';
 import type { BaseLayer } from './base-layer.ts';
 import type { BuildContext } from './context.ts';
 import { orImageFailed } from './image-failure.ts';
 import { type StoredLayer, storeLayer } from './layer-blob.ts';
+import { withLicenses } from './licenses.ts';
 import { runInNamespace } from './namespace.ts';
+import { readIndex, requireInstalled, requirePinned, withDigests } from './package-index.ts';
 import { type InstalledPackage, readPackages } from './packages.ts';
 import { diffTrees, readTree } from './tree.ts';
 
@@ -16,6 +19,8 @@ export type OwnLayerRequest = {
   readonly subject: string;
   readonly suite: string;
   readonly packages: readonly string[];
+  /** All packages that the layer adds, in exact versions; the newest that are needed when absent. */
+  readonly pins?: LockedPackages;
   /** Text of the set-up script. */
   readonly setup: string | undefined;
 };
@@ -26,15 +31,20 @@ const timeoutMs = 30 * 60_000;
  * Installs packages onto a base layer, runs the set-up script, and stores what has changed as a layer.
  *
  * @param folder - absent or empty, for this build alone
- * @returns the layer, and all packages of the image, the base layer's included
+ * @returns the layer, and all packages of the image: those of the base layer, and its own
+ * @throws EngineError IMAGE_FAILED, PACKAGE_GONE
  */
 export async function buildOwnLayer(
   request: OwnLayerRequest,
   base: BaseLayer,
   folder: string,
   context: BuildContext,
-): Promise<{ readonly stored: StoredLayer; readonly packages: readonly InstalledPackage[] }> {
-  const { subject, suite, packages, setup } = request;
+): Promise<{
+  readonly stored: StoredLayer;
+  readonly base: readonly InstalledPackage[];
+  readonly own: readonly InstalledPackage[];
+}> {
+  const { subject, suite, pins, setup } = request;
   const { blobs, cache, report, signal } = context;
   const progress = (message: string): void => report({ type: 'build', subject, state: 'progress', message });
   const root = join(folder, 'root');
@@ -47,9 +57,11 @@ export async function buildOwnLayer(
   });
   const before = await readTree(root);
 
-  const apt = await openApt({ suite, cache, scratch: folder, root, signal });
+  const apt = await openApt({ suite, cache, scratch: folder, root, signal, ...(pins && { pins }) });
   progress('fetches packages');
   await fetchLists(apt, signal);
+  if (pins !== undefined) requirePinned(pins, await readIndex(apt, Object.keys(pins), signal));
+  const packages = [...request.packages, ...exactly(pins ?? {})];
   await fetchPackages(apt, packages, signal);
   progress('installs packages');
   await installPackages(apt, root, packages, {
@@ -65,7 +77,26 @@ export async function buildOwnLayer(
 
   progress('packs the layer');
   const stored = await storeLayer(diffTrees(root, before, await readTree(root)), blobs, signal);
-  return { stored, packages: await readPackages(root) };
+  const installed = await readPackages(root);
+  const isOfBase = isIn(base.packages);
+  const own = installed.filter((each) => !isOfBase(each));
+  if (pins !== undefined) requireInstalled(pins, own);
+  const index = await readIndex(
+    apt,
+    own.map(({ name }) => name),
+    signal,
+  );
+  const described = await withLicenses(withDigests(own, index), root);
+  return { stored, base: base.packages.filter(isIn(installed)), own: described };
+}
+
+function exactly(pins: LockedPackages): readonly string[] {
+  return Object.entries(pins).map(([name, { version }]) => `${name}=${version}`);
+}
+
+function isIn(packages: readonly InstalledPackage[]): (each: InstalledPackage) => boolean {
+  const versions = new Map(packages.map(({ name, version }) => [name, version]));
+  return ({ name, version }) => versions.get(name) === version;
 }
 
 async function runSetup(script: string, root: string, folder: string, signal: AbortSignal): Promise<void> {

@@ -6,6 +6,10 @@ export type InstalledPackage = {
   readonly name: string;
   readonly version: string;
   readonly architecture: string;
+  /** Of the package's archive file, in hexadecimal; absent for an image of an older Sheaf. */
+  readonly sha256?: string;
+  /** As the package's own machine-readable notice names them, such as `GPL-2+`; absent where it is not readable. */
+  readonly licenses?: readonly string[];
 };
 
 /** Lists the packages installed in a root, by name. @source dpkg(1), the format of `/var/lib/dpkg/status` */

@@ -1,4 +1,4 @@
-import type { Hook, HookName, Service } from './blueprint.ts';
+import type { Command, Hook, HookName, Service } from './blueprint.ts';
 import type { Properties } from './property.ts';
 import type { ProtocolTable } from './protocol.ts';
 import type { Terminal } from './terminal.ts';
@@ -33,7 +33,7 @@ export type ImageDescription =
       readonly setup?: string;
     }
   | { readonly kind: 'oci'; readonly ref: string }
-  | { readonly kind: 'disk'; readonly path: string };
+  | { readonly kind: 'disk'; readonly path: string; readonly run: readonly Command[] };
 
 /** A configuration file as described. */
 export type FileDescription = {

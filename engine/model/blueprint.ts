@@ -4,6 +4,9 @@ import type { Setting } from './value.ts';
 /** The transport protocols that a wire can open. */
 export type Transport = 'tcp' | 'udp';
 
+/** A program and its arguments; no shell reads them. */
+export type Command = readonly string[];
+
 /** A process that the supervisor runs and restarts. */
 export type Service = {
   readonly name: string;
@@ -82,7 +85,13 @@ export type ImageSource =
       readonly setup?: { readonly source: string; readonly script: Digest };
     }
   | { readonly kind: 'oci'; readonly ref: string }
-  | { readonly kind: 'disk'; readonly path: string; readonly digest: Digest };
+  | {
+      readonly kind: 'disk';
+      readonly path: string;
+      readonly digest: Digest;
+      /** Run as root by the disk's own cloud-init at each start. */
+      readonly run: readonly Command[];
+    };
 
 /** A terminal after compilation. */
 export type BlueprintTerminal = {

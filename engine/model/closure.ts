@@ -3,6 +3,7 @@ import type { Descriptor } from './blob.ts';
 import type { ImageSource } from './blueprint.ts';
 import type { ContentEntry } from './content-listing.ts';
 import type { ImageDefaults } from './image-defaults.ts';
+import type { ImagePins } from './lock.ts';
 
 /** Everything that is run, by digest: what was built for a blueprint. */
 export type Closure = {
@@ -25,6 +26,10 @@ export type NeededImage = {
   readonly setup?: string;
   /** The appliance's folder on this machine, absolute. */
   readonly folder: string;
+  /** What the lock says of its packages; the newest are taken when absent. */
+  readonly pins?: ImagePins;
+  /** Built anew from the newest packages although it is stored: its own layer, or that which its suite shares as well. */
+  readonly renews?: 'own' | 'all';
 };
 
 /** A folder of the application that fills a place of an appliance. */

@@ -1,7 +1,9 @@
 import type { Digest } from '../digest.ts';
 
 /** One part of an image at a registry: a manifest or index, or a configuration or layer. */
-export type ImagePart = { readonly kind: 'manifest' | 'blob'; readonly digest: Digest };
+export type ImagePart =
+  | { readonly kind: 'manifest'; readonly digest: Digest }
+  | { readonly kind: 'blob'; readonly digest: Digest; readonly size: number; readonly mediaType: string };
 
 /** Fetches parts of images from registries. Whoever asks checks digests and sizes while reading. */
 export interface ImageFetcher {

@@ -11,6 +11,13 @@ export type LockedAppliance = {
 /** One Debian package as it was built in. */
 export type LockedPackage = { readonly version: string; readonly sha256: string };
 
+/** Debian packages by name. */
+export type LockedPackages = Readonly<Record<string, LockedPackage>>;
+
+/** The exact packages of one image: those of the layer that all images of its suite share, and its own; where
+ * the latter are absent, the newest are taken. */
+export type ImagePins = { readonly base: LockedPackages; readonly own?: LockedPackages };
+
 /** What `sheaf.lock` holds: the choices of an application, by path. */
 export type Lock = {
   readonly apiVersion: 'sheaf/v1';
@@ -18,8 +25,6 @@ export type Lock = {
   /** By path: `web`, nested `shop/web`; assemblies stand under theirs. */
   readonly appliances: Readonly<Record<string, LockedAppliance>>;
   readonly kit?: Digest;
-  /** By platform (`linux/amd64`), appliance and version (`php@1.0.0`), package. */
-  readonly platforms?: Readonly<
-    Record<string, Readonly<Record<string, Readonly<Record<string, LockedPackage>>>>>
-  >;
+  /** By platform (`linux/amd64`), then by suite (`bookworm`, its base layer) or appliance and version (`php@1.0.0`). */
+  readonly platforms?: Readonly<Record<string, Readonly<Record<string, LockedPackages>>>>;
 };

@@ -2,6 +2,7 @@ import type { Digest } from '../digest.ts';
 import type { Descriptor } from './blob.ts';
 import type {
   BlueprintTerminal,
+  Command,
   Health,
   Hook,
   HookName,
@@ -130,6 +131,8 @@ export type InstanceState = {
   readonly services: readonly Service[];
   readonly hooks: Readonly<Partial<Record<HookName, Hook>>>;
   readonly health?: Health;
+  /** Of an image that is a whole disk, which boots by itself and without the kit: what its cloud-init runs at each start. */
+  readonly boot?: { readonly run: readonly Command[] };
 };
 
 /** An address of the outer world that leads to the instances of an external terminal. */

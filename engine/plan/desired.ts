@@ -132,6 +132,7 @@ function instanceState(view: DeploymentView, instance: InstanceName, gateway: st
     services: servicesWith(appliance.services, view.request.closure.defaults?.get(appliance.path)),
     hooks: appliance.hooks,
     ...(appliance.health && { health: appliance.health }),
+    ...(appliance.image.kind === 'disk' && { boot: { run: appliance.image.run } }),
   };
 }
 

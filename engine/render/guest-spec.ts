@@ -56,7 +56,8 @@ export function guestSpecOf(state: InstanceState, deployment: string, generation
   };
 }
 
-function hostsOf({ terminals }: RenderScope): GuestSpec['hosts'] {
+/** Lists the host names inside of an instance: its out terminals and the names that they reach, by name. */
+export function hostsOf({ terminals }: RenderScope): GuestSpec['hosts'] {
   const hosts = new Map<string, Set<string>>();
   const add = (name: string, address: string): unknown =>
     hosts.set(name, (hosts.get(name) ?? new Set<string>()).add(address));

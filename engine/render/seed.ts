@@ -1,5 +1,6 @@
 import type { GuestFile } from '../model/guest-file.ts';
 import type { InstanceState } from '../model/step.ts';
+import { hostsOf } from './guest-spec.ts';
 
 /** The three files of a cloud-init NoCloud seed. */
 export type Seed = { readonly metaData: string; readonly networkConfig: string; readonly userData: string };
@@ -27,13 +28,41 @@ export function seedOf(state: InstanceState, files: readonly GuestFile[], instan
       },
     }),
     userData: `#cloud-config\n${yamlOf({
-      write_files: files.map(({ path, content, mode, owner }) => ({
-        path,
-        content,
-        permissions: mode,
-        owner: owner ?? 'root:root',
-      })),
+      write_files: [
+        ...files.map(({ path, content, mode, owner }) => ({
+          path,
+          content,
+          permissions: mode,
+          owner: owner ?? 'root:root',
+        })),
+        ...(state.boot ? [hostNames(state)] : []),
+      ],
+      ...(state.boot && bootedBy(state, state.boot)),
     })}`,
+  };
+}
+
+/** Adds the names of the wires to a machine that has no supervisor to write its /etc/hosts. */
+function hostNames(state: InstanceState): Readonly<Record<string, unknown>> {
+  const lines = [
+    `${state.address} ${state.hostname}`,
+    ...hostsOf(state.scope).flatMap(({ name, addresses }) =>
+      addresses.map((address) => `${address} ${name}`),
+    ),
+  ];
+  return { path: '/etc/hosts', append: true, content: `\n${lines.join('\n')}\n` };
+}
+
+/** What the supervisor does by itself, in the words of cloud-init. */
+function bootedBy({ volumes }: InstanceState, { run }: NonNullable<InstanceState['boot']>) {
+  const options = 'defaults,nofail,nosuid,nodev,x-systemd.device-timeout=30s';
+  return {
+    manage_etc_hosts: false,
+    mounts: volumes.map(({ name, mount }) => [
+      ...[`/dev/disk/by-id/virtio-vol-${name}`, mount],
+      ...['ext4', options, '0', '2'],
+    ]),
+    runcmd: run,
   };
 }
 

@@ -58,7 +58,7 @@ test('help names every verb and exits 0', async (t) => {
   const run = await runCli(['--help']);
 
   t.is(run.code, 0);
-  for (const verb of 'init check graph lock build plan up status logs exec events down pool doctor completion'.split(
+  for (const verb of 'init check graph lock build sbom plan up status logs exec events down pool doctor completion'.split(
     ' ',
   ))
     t.regex(run.stdout, new RegExp(`^  ${verb} `, 'm'));
@@ -81,6 +81,7 @@ for (const verb of [
   'search',
   'pull',
   'yank',
+  'sbom',
   'plan',
   'up',
   'status',

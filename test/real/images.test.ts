@@ -11,10 +11,12 @@ import { runCommand } from '../../engine/command.ts';
 import { EngineError } from '../../engine/errors.ts';
 import { layerForOverlay } from '../../engine/formats/layer.ts';
 import { readTar, type TarEntry } from '../../engine/formats/tar.ts';
-import type { BuiltImage, ImageRequest } from '../../engine/images/build-image.ts';
+import { type BuiltImage, findImage, type ImageRequest } from '../../engine/images/build-image.ts';
+import { findPins } from '../../engine/images/image-pins.ts';
 import { loadImage } from '../../engine/images/load-image.ts';
 import type { Blobs } from '../../engine/model/blob.ts';
 import type { EventBody } from '../../engine/model/event.ts';
+import type { ImagePins } from '../../engine/model/lock.ts';
 import { type ImageHome, openImageHome, sampleRequest } from './support/build-sample.ts';
 import { packageCache as cache } from './support/test-home.ts';
 
@@ -77,17 +79,58 @@ test.serial('building it again does no work', async (t) => {
   t.is(events.length, 1);
 });
 
-test.serial('built in another place it has the same digest', async (t) => {
+test.serial('built in another place of what a lock pins it has the same digest', async (t) => {
   const other = await mkdtemp(join(tmpdir(), 'sheaf-elsewhere-'));
   t.teardown(() => rm(other, { recursive: true }));
+  const pins = await pinsOf(t, sampleRequest);
+  const script = fileURLToPath(new URL('support/build-sample.ts', import.meta.url));
+  const command = 'umask 077; exec "$0" "$@"';
+
+  await runCommand('sh', ['-c', command, process.execPath, script, other, cache, JSON.stringify(pins)], {
+    directory: '/',
+    timeoutMs: 600_000,
+    environment: { TZ: 'Asia/Kathmandu', LC_ALL: 'C', LANG: 'tr_TR.UTF-8', HOME: '/nowhere' },
+  });
   const elsewhere = await openImageHome(other, cache);
   t.teardown(() => elsewhere.close());
+  const built = await findImage({ ...sampleRequest, pins }, elsewhere);
 
-  const built = await elsewhere.build(sampleRequest);
-
-  t.false(built.wasCached);
-  t.deepEqual(built, sample);
+  t.deepEqual(built?.manifest, sample.manifest);
+  t.deepEqual(await findImage({ ...sampleRequest, pins }, images), built);
 });
+
+test.serial(
+  'a lock pins every package by version and digest, and what it pins is what is built',
+  async (t) => {
+    const pins = await pinsOf(t, sampleRequest);
+    const { packages } = await loadImage(sample.manifest.digest, images.blobs);
+    const image = { kind: 'packages', suite: 'bookworm', packages: ['jq', 'less'] } as const;
+    const gone = { ...pins.own, jq: { version: '1.6-1', sha256: '0'.repeat(64) } };
+    const forged = { ...pins.own, jq: { version: pins.own?.['jq']?.version ?? '', sha256: '0'.repeat(64) } };
+
+    const errors = await Promise.all(
+      [
+        { ...sampleRequest, pins: { ...pins, own: gone } },
+        { ...sampleRequest, pins: { ...pins, own: forged } },
+        { ...sampleRequest, image, pins },
+      ].map(async (request) => await t.throwsAsync(images.build(request), { instanceOf: EngineError })),
+    );
+
+    t.deepEqual(
+      packages.map(({ name, version, sha256 }) => [name, version, sha256]),
+      Object.entries({ ...pins.base, ...pins.own })
+        .map(([name, { version, sha256 }]) => [name, version, sha256])
+        .sort(([a = ''], [b = '']) => (a < b ? -1 : 1)),
+    );
+    t.true(packages.some(({ name, licenses }) => name === 'jq' && licenses?.includes('Expat')));
+    t.deepEqual(
+      errors.map((error) => error?.code),
+      ['PACKAGE_GONE', 'IMAGE_FAILED', 'IMAGE_FAILED'],
+    );
+    t.regex(errors[0]?.hint ?? '', /nearest that it has is 1\.6-/);
+    t.regex(errors[1]?.message ?? '', /not the one that the lock pins/);
+  },
+);
 
 test.serial('a set-up script changes the image, and only the image', async (t) => {
   const setup = `#!/bin/sh
@@ -203,6 +246,13 @@ test.serial(
     await nothingIsLeft(t, hurt);
   },
 );
+
+async function pinsOf(t: ExecutionContext, request: ImageRequest): Promise<ImagePins> {
+  const { name, version, image } = request;
+  const found = await findPins([{ name, version, image, folder: '/' }], images);
+  t.deepEqual(found.unknown, []);
+  return { base: found.images['bookworm'] ?? {}, own: found.images[`${name}@${version}`] ?? {} };
+}
 
 function withSetup(setup: string): ImageRequest {
   return { ...sampleRequest, setup };

@@ -67,8 +67,10 @@ async function probe(
     accelerator: 'kvm',
     cpus: 1,
     memoryMebibytes: 256,
-    kernel: context.blobs.path(kit.kernel.digest),
-    initramfs: context.blobs.path(kit.initramfs.digest),
+    kernel: {
+      file: context.blobs.path(kit.kernel.digest),
+      initramfs: context.blobs.path(kit.initramfs.digest),
+    },
     disks: [],
     sockets: { qmp: join(folder, 'qmp.sock'), control: join(folder, 'control.sock'), exec: [] },
   };

@@ -9,7 +9,9 @@ import type { Digest } from '../../digest.ts';
 import { orDiskFull } from '../../disk-full.ts';
 import { EngineError } from '../../errors.ts';
 import { layerForOverlay } from '../../formats/layer.ts';
+import { readDiskHeader } from '../../formats/qcow2.ts';
 import type { Descriptor } from '../../model/blob.ts';
+import { diskMediaType } from '../../model/disk-image.ts';
 import { systemCode } from '../../system-code.ts';
 import { makeFolder, settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
@@ -20,6 +22,8 @@ import { diskPath } from './layout.ts';
  *
  * Another process that makes the same disk at the same time makes the same bytes; the later rename wins.
  *
+ * A whole disk is used as it lies in the store.
+ *
  * @returns the squashfs file
  * @throws EngineError BLOB_CORRUPT when the layer is not what its digest says or holds what no image may
  */
@@ -28,6 +32,10 @@ export async function ensureDisk(
   layer: Descriptor,
   signal: AbortSignal,
 ): Promise<string> {
+  if (layer.mediaType === diskMediaType) {
+    await soundDisk(context, layer.digest);
+    return context.blobs.path(layer.digest);
+  }
   const path = diskPath(context.layout, layer.digest);
   if (await exists(path)) return path;
   // images that are made ready at the same time share their base
@@ -89,8 +97,19 @@ export async function exists(path: string): Promise<boolean> {
 }
 
 /** Tells whether an image layer's disk is there. */
-export async function hasDisk(context: DriverContext, layer: Digest): Promise<boolean> {
-  return await exists(diskPath(context.layout, layer));
+export async function hasDisk(context: DriverContext, layer: Descriptor): Promise<boolean> {
+  if (layer.mediaType === diskMediaType) return await context.blobs.has(layer.digest);
+  return await exists(diskPath(context.layout, layer.digest));
+}
+
+/** Makes sure that a stored disk leads to no other file. @returns bytes, as a guest sees them */
+export async function soundDisk({ blobs }: Pick<DriverContext, 'blobs'>, digest: Digest): Promise<number> {
+  const header = (await blobs.has(digest)) ? await readDiskHeader(blobs.path(digest)) : undefined;
+  if (header?.format === 'qcow2' && header.refusal === undefined) return header.sizeBytes;
+  throw new EngineError('BLOB_CORRUPT', `the blob ${digest} is no disk that stands alone`, {
+    hint: 'Build or pull the image again.',
+    details: { digest },
+  });
 }
 
 async function packLayer(

@@ -2,7 +2,9 @@ import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { canonicalJson, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
+import { diskOf } from '../../model/disk-image.ts';
 import type { GuestFile } from '../../model/guest-file.ts';
+import type { Kit } from '../../model/kit.ts';
 import type { InstanceState } from '../../model/step.ts';
 import type { ProcessIdentity } from '../../process-identity.ts';
 import { seedOf } from '../../render/seed.ts';
@@ -14,16 +16,18 @@ import { ensureDisk, ensureProgram, exists } from './disks.ts';
 import { findMachines, isSame } from './find-machines.ts';
 import { endConsole, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
-import { bootShareOf, machineDigest, machineOf, readKit, shareOf } from './machine.ts';
+import { bootShareOf, machineDigest, machineOf, readKit, readOnlyDisk, shareOf } from './machine.ts';
 import { tapName } from './marks.ts';
 import { connectedTaps, ensureTap, openTap, removeTap } from './namespace.ts';
 import { applyRules, requireNamespace } from './network.ts';
 import { endProcess } from './processes.ts';
+import type { Disk, Machine } from './qemu-arguments.ts';
 import { type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { rescueVolumesOf } from './rescue.ts';
 import { writeSeedDisk } from './seed-disk.ts';
 import { stopMachine } from './stop.ts';
 import { makeVolume, volumePath, volumeSize } from './volumes.ts';
+import { makeTop, removeTop } from './whole-disk.ts';
 
 /** What an instance is brought to. */
 export type InstanceGoal = {
@@ -47,7 +51,10 @@ export async function ensureInstance(context: DriverContext, goal: InstanceGoal)
   const machines = findMachines(deployment, record.key);
   const namespace = await context.namespaces.find(deployment);
   const kept = machines.find((machine) => isKept(goal, before, machine));
-  const isConnected = kept !== undefined && (await connectedTaps(namespace, signal)).has(tapName(record.key));
+  const isConnected =
+    kept !== undefined &&
+    (await canChange(context, goal)) &&
+    (await connectedTaps(namespace, signal)).has(tapName(record.key));
   if (isConnected && machines.length === 1) {
     await changeInPlace(context, goal, before, kept);
     return;
@@ -77,6 +84,7 @@ export async function removeInstance(
   await removeEmptyFolders(dirname(files.folder), dirname(layout.runtime));
   await context.groups.remove(deployment, instance);
   await rm(consoleOf(context, deployment, instance).folder, { recursive: true, force: true });
+  await removeTop(context, deployment, instance);
   await removeRecord(layout, deployment, 'instance', instance);
 }
 
@@ -108,6 +116,16 @@ function isKept(
     machineDigest(before.state) === machineDigest(goal.record.state) &&
     !(goal.isReplaced && before.generation !== goal.record.generation)
   );
+}
+
+/** Tells whether new files can be brought into a running machine: nobody takes them where no supervisor is. */
+async function canChange(
+  context: DriverContext,
+  { deployment, record, files }: InstanceGoal,
+): Promise<boolean> {
+  if (record.state.boot === undefined) return true;
+  const applied = await appliedFiles(runtimeFiles(context.layout, deployment, record.key));
+  return applied === digestOf(canonicalJson(files));
 }
 
 async function changeInPlace(
@@ -145,8 +163,7 @@ async function start(
   const { key: instance, state } = record;
   const kit = await readKit(context.blobs, state.kit);
   const { name: accelerator } = await context.accelerator(state.kit, signal);
-  const layers: string[] = [];
-  for (const layer of state.layers) layers.push(await ensureDisk(context, layer, signal));
+  const system = await openSystem(context, goal, kit);
   const volumes = await openVolumes(context, deployment, state, signal);
 
   await rm(files.folder, { recursive: true, force: true });
@@ -160,10 +177,7 @@ async function start(
 
   const machine = machineOf(deployment, instance, state, {
     accelerator,
-    kernel: context.blobs.path(kit.kernel.digest),
-    initramfs: context.blobs.path(kit.initramfs.digest),
-    modules: context.blobs.path(kit.modules.digest),
-    layers,
+    ...system,
     volumes,
     files,
     user: context.namespaces.userOf(deployment, instance),
@@ -183,6 +197,25 @@ async function start(
       cause: error,
     });
   }
+}
+
+/** Gives what an instance boots from: layers under the kit, or a disk of its own. */
+async function openSystem(
+  context: DriverContext,
+  { deployment, record, signal }: InstanceGoal,
+  kit: Kit,
+): Promise<{ readonly kernel?: Machine['kernel']; readonly system: readonly Disk[] }> {
+  const { key: instance, state } = record;
+  const disk = diskOf(state.layers);
+  if (disk !== undefined) return { system: [await makeTop(context, { deployment, instance }, disk, signal)] };
+  const system: Disk[] = [];
+  for (const [index, layer] of state.layers.entries())
+    system.push(readOnlyDisk(`layer${index}`, await ensureDisk(context, layer, signal)));
+  const { blobs } = context;
+  return {
+    kernel: { file: blobs.path(kit.kernel.digest), initramfs: blobs.path(kit.initramfs.digest) },
+    system: [...system, readOnlyDisk('modules', blobs.path(kit.modules.digest))],
+  };
 }
 
 type OpenVolume = { readonly serial: string; readonly file: string; readonly sizeBytes: number };

@@ -12,6 +12,9 @@ import type { Disk, Machine } from './qemu-arguments.ts';
 
 const mebibyte = 2 ** 20;
 
+/** A system with an init of its own stops its services in turn; what hangs then is switched off. */
+const wholeSystemStopMs = 60_000;
+
 /** Memory of a guest that its kernel and supervisor take before the first service starts. */
 const guestOverheadBytes = 80 * mebibyte;
 
@@ -43,21 +46,14 @@ export function machineOf(
   state: InstanceState,
   parts: {
     readonly accelerator: Machine['accelerator'];
-    readonly kernel: string;
-    readonly initramfs: string;
-    readonly modules: string;
-    readonly layers: readonly string[];
+    readonly kernel?: Machine['kernel'];
+    /** What the instance boots from: the image's layers and the kit's modules, or a disk of its own. */
+    readonly system: readonly Disk[];
     readonly volumes: readonly Pick<Disk, 'serial' | 'file' | 'sizeBytes'>[];
     readonly files: RuntimeFiles;
     readonly user: number | undefined;
   },
 ): Machine {
-  const readOnly = (serial: string, file: string): Disk => ({
-    serial,
-    file,
-    format: 'raw',
-    isReadOnly: true,
-  });
   const { qmp, control, exec } = parts.files;
   return {
     mark: guestMark(deployment, instance),
@@ -65,12 +61,10 @@ export function machineOf(
     accelerator: parts.accelerator,
     cpus: wholeCores(state.cpuMillicores),
     memoryMebibytes: Math.ceil((state.memoryBytes + guestOverheadBytes) / mebibyte),
-    kernel: parts.kernel,
-    initramfs: parts.initramfs,
+    ...(parts.kernel && { kernel: parts.kernel }),
     disks: [
-      ...parts.layers.map((file, index) => readOnly(`layer${index}`, file)),
-      readOnly('modules', parts.modules),
-      readOnly('seed', parts.files.seed),
+      ...parts.system,
+      readOnlyDisk('seed', parts.files.seed),
       ...parts.volumes.map((volume): Disk => ({ ...volume, format: 'qcow2', isReadOnly: false })),
     ],
     network: { tap: tapName(instance), mac: state.mac },
@@ -100,14 +94,20 @@ function wholeCores(cpuMillicores: number): number {
   return Math.max(Math.ceil(cpuMillicores / 1000), 1);
 }
 
+/** Describes a disk that nobody writes. */
+export function readOnlyDisk(serial: string, file: string): Disk {
+  return { serial, file, format: 'raw', isReadOnly: true };
+}
+
 /** Gives a digest of what can only be changed by a restart of the machine; the rest goes in place. */
 export function machineDigest(state: InstanceState): Digest {
-  const { server, kit, layers, cpuMillicores, memoryBytes, hostname, address, prefix, gateway, mac } = state;
+  const { server, kit, layers, cpuMillicores, memoryBytes, hostname, address, prefix, gateway, mac, boot } =
+    state;
   const volumes = state.volumes.map(({ name, key, kind, mount }) => ({ name, key, kind, mount }));
   return digestOf(
     canonicalJson({
       ...{ server, kit, layers, cores: wholeCores(cpuMillicores), memoryBytes },
-      ...{ hostname, address, prefix, gateway, mac, volumes },
+      ...{ hostname, address, prefix, gateway, mac, volumes, ...(boot && { boot }) },
     }),
   );
 }
@@ -124,6 +124,7 @@ export async function readKit(blobs: Blobs, digest: Digest): Promise<Kit> {
 
 /** Gives the longest time that an instance may take to stop in good order, in milliseconds. */
 export function stopTimeoutMs(state: InstanceState): number {
+  if (state.boot !== undefined) return wholeSystemStopMs;
   const services = state.services.reduce((sum, service) => sum + service.stop.timeoutMs, 0);
   return Math.min((state.hooks.drain?.timeoutMs ?? 0) + services + 5000, 180_000);
 }

@@ -37,6 +37,11 @@ export async function machineState(path: string, patience: Patience): Promise<st
   return typeof status === 'string' ? status : 'unknown';
 }
 
+/** Presses the power button of a machine, which a whole system takes as the wish to switch it off. */
+export async function pressPowerButton(path: string, patience: Patience): Promise<void> {
+  await withMonitor(path, patience, (ask) => ask('system_powerdown'));
+}
+
 async function answer(command: string, receive: () => Promise<Message>): Promise<unknown> {
   for (;;) {
     const message = await receive();

@@ -6,6 +6,7 @@ import { loadedRuleset, loadRuleset, prepareNamespace } from './namespace.ts';
 import type { Namespace } from './namespaces.ts';
 import { listRecords } from './record.ts';
 import { type RulesetInput, rulesetDigest, rulesetOf } from './ruleset.ts';
+import { probeTargets } from './whole-disk.ts';
 
 type NetworkContext = Pick<DriverContext, 'layout' | 'namespaces'>;
 
@@ -94,14 +95,18 @@ async function rulesetInput(
   if (settled === undefined) return undefined;
   const [policy] = await listRecords(layout, deployment, 'policy');
   const endpoints = await listRecords(layout, deployment, 'endpoint');
+  const instances = await listRecords(layout, deployment, 'instance');
   return {
     network: settled,
     policy: policy?.state ?? null,
-    targets: endpoints.flatMap(({ state }) =>
-      isExit(state)
-        ? []
-        : state.targets.map(({ address, port }) => ({ address, port, transport: state.transport })),
-    ),
+    targets: [
+      ...endpoints.flatMap(({ state }) =>
+        isExit(state)
+          ? []
+          : state.targets.map(({ address, port }) => ({ address, port, transport: state.transport })),
+      ),
+      ...instances.flatMap(({ state }) => probeTargets(state)),
+    ],
     ways: endpoints.flatMap(({ state }) =>
       isExit(state) ? state.sources.map(({ name }) => ({ instance: name, ...state.listen })) : [],
     ),

@@ -17,6 +17,7 @@ import { ageMs, bootTime } from './processes.ts';
 import { listRecords, type ObjectRecord } from './record.ts';
 import { volumeExists } from './rescue.ts';
 import { askSupervisor, type GuestReport } from './supervisor.ts';
+import { probe } from './whole-disk.ts';
 
 /** How long a guest may take to answer; many are asked at once. */
 const answerTimeoutMs = 1500;
@@ -24,6 +25,8 @@ const monitorTimeoutMs = 400;
 const atOnce = 16;
 /** A machine that has not answered yet counts as starting for so long, and as unknown then. */
 const bootMs = 90_000;
+/** A whole system takes longer, the more so without KVM. */
+const diskBootMs = 240_000;
 
 /** Tells what exists of a deployment: records say what to look for, the machine says what is there. */
 export async function observeDeployment(
@@ -63,7 +66,7 @@ function observed(record: ObjectRecord<Observed['kind']>, isWorking: boolean): O
 }
 
 async function imageWorks(context: DriverContext, { state }: ObjectRecord<'image'>): Promise<boolean> {
-  const found = await Promise.all(state.layers.map((layer) => hasDisk(context, layer.digest)));
+  const found = await Promise.all(state.layers.map((layer) => hasDisk(context, layer)));
   return found.every((isThere) => isThere);
 }
 
@@ -91,8 +94,9 @@ async function conditionOf(
   if (!taps.has(tapName(record.key)))
     return { condition: 'failed', healthy: null, message: 'its network was removed while it ran' };
   const files = runtimeFiles(context.layout, deployment, record.key);
+  const { boot } = record.state;
   try {
-    return await askSupervisor(files.control, { timeoutMs: answerTimeoutMs, signal });
+    if (boot === undefined) return await askSupervisor(files.control, { timeoutMs: answerTimeoutMs, signal });
   } catch (error) {
     if (!(error instanceof EngineError) || error.code === 'OPERATION_INTERRUPTED') throw error;
   }
@@ -105,6 +109,9 @@ async function conditionOf(
       healthy: false,
       message: 'its disks cannot be written: is the server full?',
     };
+  const namespace = await context.namespaces.find(deployment);
+  if (boot !== undefined && machineSays === 'running' && namespace !== undefined)
+    return await probe(context, namespace, record.state, ageMs(machine) < diskBootMs, signal);
   if (ageMs(machine) < bootMs) return { condition: 'starting', healthy: null, message: 'boots' };
   return { condition: 'unknown', healthy: null, message: 'its supervisor does not answer' };
 }

@@ -26,7 +26,7 @@ import { readConsole } from './logs.ts';
 import { overheadOf } from './machine.ts';
 import { observeDeployment } from './observe.ts';
 import { performStep } from './perform.ts';
-import { readRecord } from './record.ts';
+import { type ObjectRecord, readRecord } from './record.ts';
 import { rescueVolumes } from './rescue.ts';
 import { findRights, type Rights } from './rights.ts';
 import { localServer } from './servers.ts';
@@ -145,7 +145,16 @@ class QemuDriver implements Driver {
   }
 
   async exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number> {
-    await this.#requireInstance(deployment, request.instance);
+    const { state } = await this.#requireInstance(deployment, request.instance);
+    if (state.boot !== undefined)
+      throw new EngineError(
+        'EXEC_FAILED',
+        `${request.instance} boots a disk of its own, in which nothing takes commands`,
+        {
+          hint: 'Reach it over the network, as by SSH, or put the command under image.run of its appliance.',
+          details: { instance: request.instance },
+        },
+      );
     return await execute(runtimeFiles(this.#context.layout, deployment.id, request.instance), request);
   }
 
@@ -171,9 +180,12 @@ class QemuDriver implements Driver {
     await closeProcessFolder(draftsFolder(this.#context.layout));
   }
 
-  async #requireInstance(deployment: DeploymentIdentity, instance: string): Promise<void> {
+  async #requireInstance(
+    deployment: DeploymentIdentity,
+    instance: string,
+  ): Promise<ObjectRecord<'instance'>> {
     const record = await readRecord(this.#context.layout, deployment.id, 'instance', instance);
-    if (record !== undefined) return;
+    if (record !== undefined) return record;
     throw new EngineError('INSTANCE_MISSING', `${deployment.name} has no instance ${instance}`, {
       hint: `See \`sheaf status ${deployment.name}\`.`,
     });

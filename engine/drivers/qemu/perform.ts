@@ -98,6 +98,7 @@ async function remove(context: DriverContext, step: Remove, work: StepContext): 
     }
     case 'instance':
       await removeInstance(context, id, step.key, signal);
+      await context.rules(() => reduceRules(context, id, signal)); // it may have been one that is probed from outside
       return;
     case 'endpoint':
       await removeEndpoint(context, id, step.key, signal);

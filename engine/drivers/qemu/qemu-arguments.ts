@@ -7,6 +7,8 @@ export type Disk = {
   readonly file: string;
   readonly format: 'raw' | 'qcow2';
   readonly isReadOnly: boolean;
+  /** A qcow2 that is never written; what the guest changes lies in `file`. */
+  readonly below?: string;
   /** What the guest may fill; its file cannot grow much beyond it. */
   readonly sizeBytes?: number;
 };
@@ -19,8 +21,8 @@ export type Machine = {
   readonly accelerator: 'kvm' | 'tcg';
   readonly cpus: number;
   readonly memoryMebibytes: number;
-  readonly kernel: string;
-  readonly initramfs: string;
+  /** Absent when the first disk boots by itself. */
+  readonly kernel?: { readonly file: string; readonly initramfs: string };
   readonly disks: readonly Disk[];
   /** A machine that only proves that it boots has none. */
   readonly network?: { readonly tap: string; readonly mac: string };
@@ -38,11 +40,12 @@ const tapDescriptor = 3;
 export function qemuFiles(
   machine: Machine,
 ): readonly { readonly path: string; readonly isWritable: boolean }[] {
-  const { sockets, kernel, initramfs, disks, accelerator } = machine;
+  const { sockets, kernel, disks, accelerator } = machine;
   return [
     { path: dirname(sockets.qmp), isWritable: true },
-    ...[kernel, initramfs].map((path) => ({ path, isWritable: false })),
+    ...(kernel ? [kernel.file, kernel.initramfs] : []).map((path) => ({ path, isWritable: false })),
     ...disks.map(({ file, isReadOnly }) => ({ path: file, isWritable: !isReadOnly })),
+    ...disks.flatMap(({ below }) => (below === undefined ? [] : [{ path: below, isWritable: false }])),
     ...(accelerator === 'kvm' ? [{ path: '/dev/kvm', isWritable: true }] : []),
   ];
 }
@@ -51,13 +54,14 @@ export function qemuFiles(
  * Writes QEMU's command line.
  *
  * Paths travel in JSON, where no comma ends an option. The board carries nothing that the kit does not drive, no option
- * ROM is loaded, and a reboot ends the process, so that a machine which runs is always one that we started.
+ * ROM is loaded, and a reboot ends the process, so that a machine which runs is always one that we started. A disk that
+boots by itself is booted by QEMU's BIOS and may start again.
  */
 export function qemuArguments(machine: Machine): readonly string[] {
   const { sockets, network } = machine;
   return [
     ...['-name', `${machine.mark},debug-threads=on`, '-uuid', machine.uuid],
-    ...['-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-nodefaults', '-no-user-config', ...(machine.kernel ? ['-no-reboot'] : []), '-display', 'none'],
     ...['-machine', 'q35,usb=off,vmport=off,sata=off,smbus=off,graphics=off'],
     ...['-accel', machine.accelerator === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=128'],
     ...['-cpu', machine.accelerator === 'kvm' ? 'host' : 'max'],
@@ -67,8 +71,9 @@ export function qemuArguments(machine: Machine): readonly string[] {
     ...['-sandbox', 'on,obsolete=deny,spawn=deny,resourcecontrol=deny'],
     ...(machine.user === undefined ? [] : ['-runas', `${machine.user}:${machine.user}`]),
     ...(machine.root === undefined ? [] : ['-chroot', machine.root]),
-    ...['-kernel', machine.kernel, '-initrd', machine.initramfs],
-    ...['-append', kernelCommandLine],
+    ...(machine.kernel
+      ? ['-kernel', machine.kernel.file, '-initrd', machine.kernel.initramfs, '-append', kernelCommandLine]
+      : []),
     // stdin is /dev/null; stdout is the log's
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=monitor,server=on,wait=off,path=${escaped(sockets.qmp)}`],
@@ -94,12 +99,12 @@ function port(id: string, name: string, path: string): readonly string[] {
   ];
 }
 
-function disk({ serial, file, format, isReadOnly }: Disk, slot: Slot): readonly string[] {
+function disk({ serial, file, format, isReadOnly, below }: Disk, slot: Slot): readonly string[] {
   const node = {
     driver: format,
     'node-name': serial,
     'read-only': isReadOnly,
-    ...(format === 'qcow2' && { backing: null }), // whatever the guest's QEMU may have written into the header
+    ...(format === 'qcow2' && { backing: backing(below) }), // whatever the guest's QEMU may have written into the header
     ...(!isReadOnly && { discard: 'unmap', 'detect-zeroes': 'unmap' }),
     file: { driver: 'file', filename: file, ...(!isReadOnly && { discard: 'unmap' }) },
   };
@@ -107,6 +112,16 @@ function disk({ serial, file, format, isReadOnly }: Disk, slot: Slot): readonly 
     ...['-blockdev', JSON.stringify(node)],
     ...device({ driver: 'virtio-blk-pci', drive: serial, serial, ...slot }),
   ];
+}
+
+function backing(below: string | undefined) {
+  if (below === undefined) return null;
+  return {
+    driver: 'qcow2',
+    'read-only': true,
+    backing: null,
+    file: { driver: 'file', 'read-only': true, filename: below },
+  };
 }
 
 type Slot = { readonly addr: string; readonly multifunction: true };

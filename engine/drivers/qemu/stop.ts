@@ -4,13 +4,14 @@ import type { ProcessIdentity } from '../../process-identity.ts';
 import { ask } from './channel.ts';
 import type { RuntimeFiles } from './layout.ts';
 import { stopTimeoutMs } from './machine.ts';
+import { pressPowerButton } from './monitor.ts';
 import { endProcess, waitForEnd } from './processes.ts';
 
 const requestTimeoutMs = 5000;
 const forceAfterMs = 10_000;
 
 /**
- * Stops a machine: asks its supervisor, then QEMU, then forces it. Each wait is bounded.
+ * Stops a machine: asks its supervisor or presses its power button, then asks QEMU, then forces it. Each wait is bounded.
  *
  * A guest may refuse, so what it answers decides only how long it is waited for.
  *
@@ -23,15 +24,23 @@ export async function stopMachine(
   signal: AbortSignal,
 ): Promise<void> {
   const timeoutMs = state === undefined ? forceAfterMs : stopTimeoutMs(state);
-  if (await accepted(files, timeoutMs, signal)) await waitForEnd(machine, timeoutMs + forceAfterMs, signal);
+  if (await accepted(files, state?.boot !== undefined, timeoutMs, signal))
+    await waitForEnd(machine, timeoutMs + forceAfterMs, signal);
   if (signal.aborted)
     throw new EngineError('OPERATION_INTERRUPTED', 'stopping a machine was interrupted on request');
   await endProcess(machine, forceAfterMs); // at SIGTERM QEMU closes its disks in good order
 }
 
-async function accepted(files: RuntimeFiles, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+/** Asks the supervisor; where there is none, presses the machine's power button. */
+async function accepted(
+  files: RuntimeFiles,
+  hasButton: boolean,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<boolean> {
   try {
-    await ask(files.control, 'stop', { timeoutMs }, { timeoutMs: requestTimeoutMs, signal });
+    if (hasButton) await pressPowerButton(files.qmp, { timeoutMs: requestTimeoutMs, signal });
+    else await ask(files.control, 'stop', { timeoutMs }, { timeoutMs: requestTimeoutMs, signal });
     return true;
   } catch (error) {
     if (error instanceof EngineError) return false;

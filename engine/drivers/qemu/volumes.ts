@@ -1,8 +1,9 @@
-import { chmod, chown, open, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, chown, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../command.ts';
 import { orDiskFull } from '../../disk-full.ts';
 import { EngineError } from '../../errors.ts';
+import { readDiskHeader } from '../../formats/qcow2.ts';
 import { formatSize } from '../../units.ts';
 import { settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
@@ -64,10 +65,6 @@ export async function makeVolume(
   });
 }
 
-const magic = 0x514649fb; // "QFI", 0xfb
-const headerBytes = 80;
-const externalData = 1n << 2n;
-
 /**
  * Reads the size of a volume, and makes sure that it names no other file.
  *
@@ -76,19 +73,11 @@ const externalData = 1n << 2n;
  *
  * @returns bytes, as the guest sees them
  * @throws EngineError STATE_CORRUPT
- * @source qemu/docs/interop/qcow2.txt; CVE-2024-4467
  */
 export async function volumeSize(path: string): Promise<number> {
-  await using file = await open(path, 'r');
-  const header = Buffer.alloc(headerBytes);
-  const { bytesRead } = await file.read(header, 0, headerBytes, 0);
-  const isSound =
-    bytesRead === headerBytes &&
-    header.readUInt32BE(0) === magic &&
-    header.readUInt32BE(4) === 3 &&
-    header.readBigUInt64BE(8) === 0n && // backing file
-    (header.readBigUInt64BE(72) & externalData) === 0n;
-  if (isSound) return Number(header.readBigUInt64BE(24));
+  const header = await readDiskHeader(path);
+  if (header.format === 'qcow2' && header.version === 3 && header.refusal === undefined)
+    return header.sizeBytes;
   throw new EngineError('STATE_CORRUPT', `${path} is not a volume that Sheaf made`, {
     hint: 'Its machine may have been taken over. Look at the file before you use what it holds.',
   });

@@ -7,8 +7,7 @@ const machine: Machine = {
   accelerator: 'tcg',
   cpus: 2,
   memoryMebibytes: 144,
-  kernel: '/blobs/kernel',
-  initramfs: '/blobs/initramfs',
+  kernel: { file: '/blobs/kernel', initramfs: '/blobs/initramfs' },
   disks: [
     { serial: 'layer0', file: '/disks/a,b.squashfs', format: 'raw', isReadOnly: true },
     { serial: 'vol-data', file: '/volumes/data.qcow2', format: 'qcow2', isReadOnly: false },
@@ -25,6 +24,24 @@ test('a machine becomes a command line on which nothing is left to defaults', (t
     .replaceAll(/\n(?!-)/g, ' ');
 
   t.is(`${lines}\n`, expected);
+});
+
+test('a disk that boots by itself is booted by the BIOS, lies below what is written, and may start again', (t) => {
+  const { kernel: _, ...booted } = machine;
+  const system = {
+    serial: 'system',
+    file: '/top',
+    below: '/blobs/disk',
+    format: 'qcow2',
+    isReadOnly: false,
+  } as const;
+
+  const args = qemuArguments({ ...booted, disks: [system] });
+
+  t.false(args.some((word) => ['-kernel', '-initrd', '-append', '-no-reboot'].includes(word)));
+  const drive = JSON.parse(args[args.indexOf('-blockdev') + 1] ?? '');
+  t.like(drive, { 'read-only': false, file: { filename: '/top' } });
+  t.like(drive.backing, { 'read-only': true, backing: null, file: { filename: '/blobs/disk' } });
 });
 
 test('a machine without a network has no network device', (t) => {

@@ -41,9 +41,9 @@ export async function openImageHome(home: string, cache: string): Promise<ImageH
   };
 }
 
-const [home, cache] = process.argv.slice(2);
+const [home, cache, pins] = process.argv.slice(2);
 if (import.meta.main && home !== undefined && cache !== undefined) {
   const images = await openImageHome(home, cache);
-  await images.build(sampleRequest);
+  await images.build({ ...sampleRequest, ...(pins !== undefined && { pins: JSON.parse(pins) }) });
   images.close();
 }
