@@ -107,7 +107,7 @@ export const errorTable = {
   PACKAGE_GONE: {
     fault: 'world',
     http: 409,
-    exit: 57,
+    exit: 88,
     meaning: 'A Debian package that the lock pins is no longer at the mirror; the hint names the nearest.',
   },
   IMAGE_MISSING: {

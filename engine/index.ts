@@ -7,6 +7,8 @@ export type {
   DriverParts,
   EngineOptions,
   ExecOptions,
+  LockAnswer,
+  LockRequest,
   PackAnswer,
 } from './engine-options.ts';
 export { EngineError, type ErrorCode, errorTable } from './errors.ts';

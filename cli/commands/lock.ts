@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { LockAnswer } from '../../engine/engine-options.ts';
+import type { LockAnswer } from '../../engine/index.ts';
 import type { RunVerb } from '../host.ts';
 import { collect, example } from '../options.ts';
 import { startReporter } from '../output/reporter.ts';
