@@ -17,6 +17,7 @@ export { fetchParts, findPublished, packedSourceOf } from './pull.ts';
 export { readSettings } from './read-settings.ts';
 export { openCredentials } from './registry/credentials.ts';
 export { openHttp } from './registry/http.ts';
+export { openImageFetcher } from './registry/image-fetcher.ts';
 export { parseReference } from './registry/reference.ts';
 export { openRegistry, type Registry } from './registry/registry.ts';
 export { openUploadMemory } from './registry/upload-memory.ts';

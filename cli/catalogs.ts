@@ -1,6 +1,7 @@
 import type { Catalog, SigningKey } from '../catalog/index.ts';
 import type { Report } from '../engine/index.ts';
 import type { Blobs } from '../engine/model/blob.ts';
+import type { ImageFetcher } from '../engine/model/image-fetcher.ts';
 
 /** What the command line says about catalogs and trust. */
 export type CatalogOptions = {
@@ -19,6 +20,8 @@ export interface Catalogs {
   blobs(): Promise<Blobs>;
   /** @param passphraseFile - read for a key that is locked; else the terminal is asked */
   readKey(file: string, passphraseFile: string | undefined): Promise<SigningKey>;
+  /** What fetches images that descriptions name by registry and digest. */
+  readonly images: ImageFetcher;
   /** Notes that a bundle was packed here, so that it does not come from outside. */
   noteOwn(identity: string): Promise<void>;
   close(): Promise<void>;

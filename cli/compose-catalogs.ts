@@ -10,6 +10,7 @@ import {
   openCredentials,
   openFolderShelf,
   openHttp,
+  openImageFetcher,
   openRegistry,
   openRegistryShelf,
   openUploadMemory,
@@ -119,6 +120,7 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
       const others = (await lines()).filter(({ catalog }) => catalog !== own);
       return [folder, ...(await Promise.all(others.map((line) => openLine(line, report))))];
     },
+    images: openImageFetcher((host) => registryOf(host, { catalog: host })),
     blobs: parts.openBlobs,
     readKey: async (file, passphraseFile) => {
       await requirePrivate(file);

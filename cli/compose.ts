@@ -17,6 +17,7 @@ const programFolder = fileURLToPath(new URL('..', import.meta.url));
 /** Puts the engine together; the one place that names the drivers. Cheap: nothing is opened or tried before it is needed. */
 export async function composeEngine(settings: Settings, context: CatalogContext): Promise<Engine> {
   const { home, runtime, config } = settings;
+  const { images } = openCatalogs(settings, context);
   return new Engine({
     home,
     keyFile: join(config, 'secrets.key'),
@@ -27,6 +28,7 @@ export async function composeEngine(settings: Settings, context: CatalogContext)
     pools: [{ name: 'local', driver: 'qemu', range: '10.83.0.0/16' }],
     openDriver: async (pool, parts) =>
       await openQemuDriver({ pool: pool.name, home: join(home, 'qemu'), runtime, ...parts }),
+    images,
     openPacked: async (source, { report }) => {
       if (await isBundle(source))
         return await openPackedBundle(source, composeJudge(settings, context.options, report));

@@ -22,11 +22,17 @@ export type RegistryOptions = {
   readonly isPlain?: boolean;
 };
 
+/** A repository that can be asked for a blob of which nothing but the digest is known. */
+export type RegistryRepository = Repository & {
+  /** @returns bytes, as the registry says; undefined when it has no such blob */
+  size(digest: Digest, signal: AbortSignal): Promise<number | undefined>;
+};
+
 /** One registry, of which repositories are opened; they share connections and tokens. */
 export interface Registry {
   readonly host: string;
   /** @param mountFrom - paths of repositories of this registry that may have a blob already, the likeliest first */
-  repository(path: string, mountFrom?: (blob: Descriptor) => readonly string[]): Repository;
+  repository(path: string, mountFrom?: (blob: Descriptor) => readonly string[]): RegistryRepository;
 }
 
 /** A manifest may have so many bytes; the registries' own limit is the same. */
@@ -57,7 +63,7 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
     const push = [`repository:${path}:pull,push`];
     const common = { transport, path, patience };
 
-    const has = async ({ digest, size }: Descriptor, signal: AbortSignal): Promise<boolean> => {
+    const size = async (digest: Digest, signal: AbortSignal): Promise<number | undefined> => {
       const target = `/v2/${path}/blobs/${digest}`;
       const answer = await transport.call({
         method: 'HEAD',
@@ -67,12 +73,17 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
         signal,
       });
       await answer.drop();
+      if (answer.status === 404) return undefined;
       const length = answer.headers['content-length'];
-      return answer.status === 200 && (length === undefined || Number(length) === size);
+      if (length !== undefined && /^\d{1,15}$/.test(length)) return Number(length);
+      throw malformed(host, 'it does not say how many bytes a blob has');
     };
+    const has = async (blob: Descriptor, signal: AbortSignal): Promise<boolean> =>
+      (await size(blob.digest, signal)) === blob.size;
 
     return {
       name,
+      size,
       has,
       open: (blob, signal, offset = 0) => download(blob, { ...common, signal }, offset),
       put: async (blob, source, signal, sent) => {
@@ -143,7 +154,7 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
         }
         return [...found].sort();
       },
-    } satisfies Repository;
+    };
   };
 
   return { host, repository };
