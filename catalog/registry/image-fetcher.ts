@@ -7,18 +7,15 @@ import type { Registry } from './registry.ts';
  * Fetches parts of images that descriptions name, by digest.
  *
  * @param registryOf - opens the registry of a host
- * @throws EngineError INPUT_REFUSED for what names no repository, IMAGE_MISSING for a part that is not there, as the registry does
+ * @throws EngineError INPUT_REFUSED for what names no repository, IMAGE_MISSING for a manifest that is not there, as the registry does
  */
 export function openImageFetcher(registryOf: (host: string) => Promise<Registry>): ImageFetcher {
   return {
-    open: async (name, { kind, digest }, signal) => {
+    open: async (name, part, signal) => {
+      const { digest } = part;
       const { host, path } = parseReference(name);
       const repository = (await registryOf(host)).repository(path);
-      if (kind === 'blob') {
-        const size = await repository.size(digest, signal);
-        if (size === undefined) throw missing(name, digest);
-        return repository.open({ mediaType: 'application/octet-stream', digest, size }, signal);
-      }
+      if (part.kind === 'blob') return repository.open(part, signal);
       const manifest = await repository.manifest(digest, signal);
       if (manifest !== undefined) return single(manifest.bytes);
       throw missing(name, digest);

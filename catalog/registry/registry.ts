@@ -22,17 +22,11 @@ export type RegistryOptions = {
   readonly isPlain?: boolean;
 };
 
-/** A repository that can be asked for a blob of which nothing but the digest is known. */
-export type RegistryRepository = Repository & {
-  /** @returns bytes, as the registry says; undefined when it has no such blob */
-  size(digest: Digest, signal: AbortSignal): Promise<number | undefined>;
-};
-
 /** One registry, of which repositories are opened; they share connections and tokens. */
 export interface Registry {
   readonly host: string;
   /** @param mountFrom - paths of repositories of this registry that may have a blob already, the likeliest first */
-  repository(path: string, mountFrom?: (blob: Descriptor) => readonly string[]): RegistryRepository;
+  repository(path: string, mountFrom?: (blob: Descriptor) => readonly string[]): Repository;
 }
 
 /** A manifest may have so many bytes; the registries' own limit is the same. */
@@ -83,7 +77,6 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
 
     return {
       name,
-      size,
       has,
       open: (blob, signal, offset = 0) => download(blob, { ...common, signal }, offset),
       put: async (blob, source, signal, sent) => {
