@@ -114,7 +114,7 @@ export function openCatalog(options: CatalogOptions): Catalog {
     if (index?.expires === undefined || now() < Date.parse(index.expires)) return;
     tolerate(
       new EngineError('CATALOG_STALE', `the index of ${shelf.name} ended on ${index.expires}`, {
-        hint: 'Whoever publishes there renews it with each publication, or with sheaf sign CATALOG. An old state may hide newer versions.',
+        hint: 'An old state may hide newer versions. Whoever publishes there renews it by publishing, also the same version again.',
         details: { catalog: shelf.name },
       }),
     );
