@@ -9,7 +9,7 @@ export type ImageRef = { readonly digest: Digest } & (
 
 /**
  * Reads the reference of an appliance's image: `oci:PATH@DIGEST`, a path that begins with a dot or slash, or a
- * repository with a digest.
+ * repository with a digest (`oci://` in front of it may be left out).
  *
  * @param base - folder from which relative paths count
  * @returns undefined when the digest is none, or nothing stands before it
@@ -18,8 +18,8 @@ export function parseImageRef(text: string, base: string): ImageRef | undefined 
   const at = text.lastIndexOf('@');
   const [place, digest] = [text.slice(0, Math.max(at, 0)), text.slice(at + 1)];
   if (!isDigest(digest) || place === '') return undefined;
-  const isFolder = /^(oci:|\.|\/)/.test(place);
-  if (!isFolder) return { kind: 'registry', repository: place, digest };
+  if (!/^(oci:(?!\/\/)|\.|\/)/.test(place))
+    return { kind: 'registry', repository: place.replace(/^oci:\/\//, ''), digest };
   const path = place.replace(/^oci:/, '');
   return path === ''
     ? undefined

@@ -60,7 +60,7 @@ test('an image at a registry is asked for by manifests and blobs, each once', as
     },
   };
   const context = { ...(await open(t)), images };
-  const remote = request('/nowhere', `registry.example.com/team/x@${index}`);
+  const remote = request('/nowhere', `oci://registry.example.com/team/x@${index}`);
 
   const image = await importImage(remote, context);
   await importImage(remote, context);
