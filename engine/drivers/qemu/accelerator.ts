@@ -7,7 +7,7 @@ import { currentBoot, processIdentity } from '../../process-identity.ts';
 import { systemCode } from '../../system-code.ts';
 import { currentUser } from '../../user-namespace.ts';
 import { makeFolder, writeWhole } from '../../whole-file.ts';
-import { openChannel, plainText } from './channel.ts';
+import { openChannel, plainText } from '../channel.ts';
 import { consoleIn } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { ensureProgram } from './disks.ts';
@@ -15,6 +15,7 @@ import { endConsole, startMachine } from './launch.ts';
 import { readKit } from './machine.ts';
 import { endProcess } from './processes.ts';
 import type { Machine } from './qemu-arguments.ts';
+import { unixSocket } from './unix-socket.ts';
 
 /** How instances are executed on this machine, and why. */
 export type Accelerator = { readonly name: 'kvm' | 'tcg'; readonly reason: string };
@@ -77,7 +78,10 @@ async function probe(
   try {
     const guest = await startMachine(machine, { attendant, console: kept, signal });
     try {
-      const channel = await openChannel(machine.sockets.control, { timeoutMs: probeTimeoutMs, signal });
+      const channel = await openChannel(unixSocket(machine.sockets.control), {
+        timeoutMs: probeTimeoutMs,
+        signal,
+      });
       channel.close();
       return { name: 'kvm', reason: 'a probe guest booted under KVM' };
     } finally {

@@ -4,8 +4,9 @@ import { canonicalJson, digestOf } from '../../digest.ts';
 import type { GuestFile } from '../../model/guest-file.ts';
 import { systemCode } from '../../system-code.ts';
 import { writeWhole } from '../../whole-file.ts';
-import { ask } from './channel.ts';
+import { ask } from '../channel.ts';
 import type { RuntimeFiles } from './layout.ts';
+import { unixSocket } from './unix-socket.ts';
 
 // a machine that has just been started must boot before it answers, and many may be booting
 const applyTimeoutMs = 120_000;
@@ -23,7 +24,7 @@ export async function applyFiles(
     permissions: mode,
     owner: owner ?? 'root:root',
   }));
-  await ask(runtime.control, 'apply', { files: written }, { timeoutMs: applyTimeoutMs, signal });
+  await ask(unixSocket(runtime.control), 'apply', { files: written }, { timeoutMs: applyTimeoutMs, signal });
 }
 
 /** Remembers which files an instance was given, beside its seed, which holds them all. */

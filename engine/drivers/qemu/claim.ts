@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError } from '../../errors.ts';
 import { currentProcess, isAlive, type ProcessIdentity } from '../../process-identity.ts';
 import { systemCode } from '../../system-code.ts';
-import type { Patience } from './line-socket.ts';
+import type { Patience } from '../line-socket.ts';
 
 /** One of an instance's sockets, ours until it is released. */
 export type Claim = { readonly socket: string; readonly release: () => Promise<void> };

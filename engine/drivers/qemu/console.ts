@@ -2,9 +2,9 @@ import { constants } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { systemCode } from '../../system-code.ts';
+import { isMessage } from '../line-socket.ts';
 import type { DriverContext } from './context.ts';
 import { objectPath } from './layout.ts';
-import { isMessage } from './line-socket.ts';
 
 /** Where an instance's console is kept, and by whom. */
 export type Console = {

@@ -5,7 +5,7 @@ import type { Digest } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import { type EndpointState, type EntryState, isExit } from '../../model/step.ts';
 import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
-import { plainText } from './channel.ts';
+import { plainText } from '../channel.ts';
 import type { DriverContext } from './context.ts';
 import { ensureProgram } from './disks.ts';
 import { firstLine, spawnDetached } from './launch.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError } from '../../errors.ts';
 import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { type SubordinateIds, userNamespaceOptions } from '../../user-namespace.ts';
-import { plainText } from './channel.ts';
+import { plainText } from '../channel.ts';
 import { spawnDetached } from './launch.ts';
 import { namespaceName, shortHash } from './marks.ts';
 import type { Namespace, Namespaces } from './namespaces.ts';

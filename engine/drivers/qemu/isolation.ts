@@ -6,7 +6,7 @@ import {
   userNamespaceOptions,
   userNamespaceRefusal,
 } from '../../user-namespace.ts';
-import { plainText } from './channel.ts';
+import { plainText } from '../channel.ts';
 import { rulesetDigest, rulesetOf } from './ruleset.ts';
 
 /** Everything that bringing a machine up runs on the host: programs that a server must have. */

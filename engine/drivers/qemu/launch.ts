@@ -5,7 +5,7 @@ import { missingTool, toolPath } from '../../command.ts';
 import { EngineError } from '../../errors.ts';
 import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { systemCode } from '../../system-code.ts';
-import { plainText } from './channel.ts';
+import { plainText } from '../channel.ts';
 import { type Console, fileSize, lastLines } from './console.ts';
 import type { Groups } from './control-groups.ts';
 import { machineState } from './monitor.ts';

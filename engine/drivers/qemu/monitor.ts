@@ -1,5 +1,6 @@
-import { plainText } from './channel.ts';
-import { connectLines, isMessage, type Message, type Patience, silent } from './line-socket.ts';
+import { plainText } from '../channel.ts';
+import { isMessage, type Message, type Patience, silent } from '../line-socket.ts';
+import { connectLines } from './unix-socket.ts';
 
 /** Asks one thing after the other in one conversation with a QEMU. @returns what stands under `return` */
 export type AskMonitor = (command: string, parts?: Message) => Promise<unknown>;

@@ -2,7 +2,8 @@ import pLimit from 'p-limit';
 import { EngineError } from '../../errors.ts';
 import type { Observation, Observed, ObservedInstance } from '../../model/observation.ts';
 import { currentBoot } from '../../process-identity.ts';
-import { plainText } from './channel.ts';
+import { plainText } from '../channel.ts';
+import { askSupervisor, type GuestReport } from '../supervisor.ts';
 import { changeTime, consoleOf, howItEnded, lastLines } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { hasDisk } from './disks.ts';
@@ -16,7 +17,7 @@ import { networkWorks } from './network.ts';
 import { ageMs, bootTime } from './processes.ts';
 import { listRecords, type ObjectRecord } from './record.ts';
 import { volumeExists } from './rescue.ts';
-import { askSupervisor, type GuestReport } from './supervisor.ts';
+import { unixSocket } from './unix-socket.ts';
 import { probe } from './whole-disk.ts';
 
 /** How long a guest may take to answer; many are asked at once. */
@@ -96,7 +97,8 @@ async function conditionOf(
   const files = runtimeFiles(context.layout, deployment, record.key);
   const { boot } = record.state;
   try {
-    if (boot === undefined) return await askSupervisor(files.control, { timeoutMs: answerTimeoutMs, signal });
+    if (boot === undefined)
+      return await askSupervisor(unixSocket(files.control), { timeoutMs: answerTimeoutMs, signal });
   } catch (error) {
     if (!(error instanceof EngineError) || error.code === 'OPERATION_INTERRUPTED') throw error;
   }

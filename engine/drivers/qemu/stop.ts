@@ -1,11 +1,12 @@
 import { EngineError } from '../../errors.ts';
 import type { InstanceState } from '../../model/step.ts';
 import type { ProcessIdentity } from '../../process-identity.ts';
-import { ask } from './channel.ts';
+import { ask } from '../channel.ts';
 import type { RuntimeFiles } from './layout.ts';
 import { stopTimeoutMs } from './machine.ts';
 import { pressPowerButton } from './monitor.ts';
 import { endProcess, waitForEnd } from './processes.ts';
+import { unixSocket } from './unix-socket.ts';
 
 const requestTimeoutMs = 5000;
 const forceAfterMs = 10_000;
@@ -40,7 +41,7 @@ async function accepted(
 ): Promise<boolean> {
   try {
     if (hasButton) await pressPowerButton(files.qmp, { timeoutMs: requestTimeoutMs, signal });
-    else await ask(files.control, 'stop', { timeoutMs }, { timeoutMs: requestTimeoutMs, signal });
+    else await ask(unixSocket(files.control), 'stop', { timeoutMs }, { timeoutMs: requestTimeoutMs, signal });
     return true;
   } catch (error) {
     if (error instanceof EngineError) return false;

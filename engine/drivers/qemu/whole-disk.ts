@@ -6,14 +6,14 @@ import { EngineError } from '../../errors.ts';
 import type { Descriptor } from '../../model/blob.ts';
 import type { InstanceState } from '../../model/step.ts';
 import { settle } from '../../whole-file.ts';
-import { plainText } from './channel.ts';
+import { plainText } from '../channel.ts';
+import type { GuestReport } from '../supervisor.ts';
 import type { DriverContext } from './context.ts';
 import { ensureProgram, soundDisk } from './disks.ts';
 import { objectPath } from './layout.ts';
 import { readKit } from './machine.ts';
 import type { Namespace } from './namespaces.ts';
 import type { Disk } from './qemu-arguments.ts';
-import type { GuestReport } from './supervisor.ts';
 
 /** What a probe of an instance needs to know of it. */
 export type ProbeTarget = { readonly address: string; readonly transport: 'tcp'; readonly port: number };

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { ask, openChannel, plainText } from '../../../engine/drivers/qemu/channel.ts';
+import { ask, openChannel, plainText } from '../../../engine/drivers/channel.ts';
+import { unixSocket } from '../../../engine/drivers/qemu/unix-socket.ts';
 import type { EngineError } from '../../../engine/errors.ts';
 import { openFakeGuest, openFakeSocket, say } from './fake-guest.ts';
 
@@ -10,7 +11,7 @@ test('a request is answered by the guest', async (t) => {
   const guest = await openFakeGuest(({ id, op }, socket) => say(socket, { id, ok: { said: op } }));
   t.teardown(guest.close);
 
-  const answer = await ask(guest.path, 'status', {}, patience);
+  const answer = await ask(unixSocket(guest.path), 'status', {}, patience);
 
   t.deepEqual(answer, { said: 'status' });
 });
@@ -28,7 +29,7 @@ test('what an earlier client left unread is passed over', async (t) => {
   });
   t.teardown(guest.close);
 
-  const answer = await ask(guest.path, 'status', {}, patience);
+  const answer = await ask(unixSocket(guest.path), 'status', {}, patience);
 
   t.deepEqual(answer, { said: 'new' });
 });
@@ -40,7 +41,7 @@ test('answers to other requests are passed over', async (t) => {
   });
   t.teardown(guest.close);
 
-  t.deepEqual(await ask(guest.path, 'status', {}, patience), { said: 'ours' });
+  t.deepEqual(await ask(unixSocket(guest.path), 'status', {}, patience), { said: 'ours' });
 });
 
 test('a refusal of the guest carries its words in a form that is safe to show', async (t) => {
@@ -49,7 +50,7 @@ test('a refusal of the guest carries its words in a form that is safe to show', 
   );
   t.teardown(guest.close);
 
-  const error = await t.throwsAsync<EngineError>(ask(guest.path, 'read', {}, patience));
+  const error = await t.throwsAsync<EngineError>(ask(unixSocket(guest.path), 'read', {}, patience));
 
   t.is(error?.code, 'EXEC_FAILED');
   t.is(error?.message, 'the instance refused: no\u{fffd}[2J such file');
@@ -61,7 +62,7 @@ test('a refusal that cannot be written as text is a refusal', async (t) => {
   );
   t.teardown(guest.close);
 
-  const error = await t.throwsAsync<EngineError>(ask(guest.path, 'read', {}, patience));
+  const error = await t.throwsAsync<EngineError>(ask(unixSocket(guest.path), 'read', {}, patience));
 
   t.is(error?.code, 'EXEC_FAILED');
 });
@@ -77,7 +78,7 @@ for (const [what, greet] of [
     const guest = await openFakeSocket(greet);
     t.teardown(guest.close);
 
-    const error = await t.throwsAsync<EngineError>(openChannel(guest.path, shortPatience));
+    const error = await t.throwsAsync<EngineError>(openChannel(unixSocket(guest.path), shortPatience));
 
     t.is(error?.code, 'INSTANCE_SILENT');
   });
@@ -91,13 +92,15 @@ for (const [what, answer] of [
     const guest = await openFakeGuest(({ id }, socket) => say(socket, { id, ok: answer }));
     t.teardown(guest.close);
 
-    const error = await t.throwsAsync<EngineError>(ask(guest.path, 'status', {}, patience));
+    const error = await t.throwsAsync<EngineError>(ask(unixSocket(guest.path), 'status', {}, patience));
 
     t.is(error?.code, 'INSTANCE_SILENT');
   });
 
 test('a guest that does not run counts as silent', async (t) => {
-  const error = await t.throwsAsync<EngineError>(ask('/nowhere/control.sock', 'status', {}, patience));
+  const error = await t.throwsAsync<EngineError>(
+    ask(unixSocket('/nowhere/control.sock'), 'status', {}, patience),
+  );
 
   t.is(error?.code, 'INSTANCE_SILENT');
 });
@@ -107,7 +110,7 @@ test('a stopped conversation is told apart from a silent guest', async (t) => {
   t.teardown(guest.close);
   const stop = new AbortController();
 
-  const asking = ask(guest.path, 'status', {}, { timeoutMs: 5000, signal: stop.signal });
+  const asking = ask(unixSocket(guest.path), 'status', {}, { timeoutMs: 5000, signal: stop.signal });
   setImmediate(() => stop.abort());
   const error = await t.throwsAsync<EngineError>(asking);
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { EngineError } from '../../errors.ts';
+import { EngineError } from '../errors.ts';
 import {
-  connectLines,
+  type Connect,
   isMessage,
   type LineSocket,
   type Message,
@@ -64,16 +64,16 @@ export class Channel {
 }
 
 /**
- * Opens a conversation on one of an instance's sockets.
+ * Opens a conversation with an instance's supervisor.
  *
  * Earlier clients may have left half a request, or answers unread: both sides pass over everything up to a fresh nonce.
  *
  * @throws EngineError INSTANCE_SILENT
  */
-export async function openChannel(path: string, patience: Patience): Promise<Channel> {
+export async function openChannel(connect: Connect, patience: Patience): Promise<Channel> {
   const deadline = Date.now() + patience.timeoutMs;
   const left = (): Patience => ({ ...patience, timeoutMs: Math.max(deadline - Date.now(), 1) });
-  const socket = await connectLines(path, patience);
+  const socket = await connect(patience);
   try {
     await synchronize(socket, left);
     return new Channel(socket);
@@ -104,10 +104,15 @@ async function synchronize(socket: LineSocket, left: () => Patience): Promise<vo
   }
 }
 
-/** Asks one thing on an instance's control socket. */
-export async function ask(path: string, op: string, members: Message, patience: Patience): Promise<Message> {
+/** Asks an instance's supervisor one thing. */
+export async function ask(
+  connect: Connect,
+  op: string,
+  members: Message,
+  patience: Patience,
+): Promise<Message> {
   const deadline = Date.now() + patience.timeoutMs;
-  const channel = await openChannel(path, patience);
+  const channel = await openChannel(connect, patience);
   try {
     return await channel.request(op, members, {
       ...patience,

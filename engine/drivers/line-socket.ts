@@ -1,7 +1,5 @@
-import { connect, type Socket } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
-import { EngineError } from '../../errors.ts';
-import { systemCode } from '../../system-code.ts';
+import type { Duplex } from 'node:stream';
+import { EngineError } from '../errors.ts';
 
 /** A JSON object that came over a socket; nothing is known of its members. */
 export type Message = { readonly [member: string]: unknown };
@@ -13,19 +11,22 @@ export type Patience = {
   readonly signal?: AbortSignal | undefined;
 };
 
+/** Opens a stream to an instance's supervisor, within the patience. @throws EngineError INSTANCE_SILENT */
+export type Connect = (patience: Patience) => Promise<LineSocket>;
+
 const lineLimit = 2 ** 20 + 1024;
 
 /**
- * A unix socket on which each side speaks lines of JSON.
+ * A stream on which each side speaks lines of JSON, such as a unix socket.
  *
  * The other side may be hostile: a line's length and the time of each answer are bounded, and what is read but not yet asked
- * for is bounded by the socket's own buffer.
+ * for is bounded by the stream's own buffer.
  */
 export class LineSocket {
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #lines: AsyncGenerator<string, undefined>;
 
-  constructor(socket: Socket) {
+  constructor(socket: Duplex) {
     this.#socket = socket;
     this.#lines = readLines(socket);
   }
@@ -89,25 +90,6 @@ export class LineSocket {
   }
 }
 
-/**
- * Connects to a unix socket.
- *
- * QEMU serves one client at a time and lets few others queue; when the queue is full this tries again within the patience.
- */
-export async function connectLines(path: string, patience: Patience): Promise<LineSocket> {
-  const deadline = Date.now() + patience.timeoutMs;
-  for (;;) {
-    if (patience.signal?.aborted) throw stopped();
-    try {
-      return new LineSocket(await connectOnce(path));
-    } catch (error) {
-      if (systemCode(error) !== 'EAGAIN' || Date.now() > deadline)
-        throw silent('its channel is not open', error);
-      await delay(25);
-    }
-  }
-}
-
 /** Makes the error for an instance that does not speak, or not as agreed. */
 export function silent(why: string, cause?: unknown): EngineError {
   return new EngineError('INSTANCE_SILENT', `the instance does not answer: ${why}`, {
@@ -116,26 +98,15 @@ export function silent(why: string, cause?: unknown): EngineError {
   });
 }
 
-function stopped(): EngineError {
+/** Makes the error for a conversation that the caller ended. */
+export function stopped(): EngineError {
   return new EngineError(
     'OPERATION_INTERRUPTED',
     'the conversation with the instance was stopped on request',
   );
 }
 
-async function connectOnce(path: string): Promise<Socket> {
-  return await new Promise((resolve, reject) => {
-    const socket = connect({ path });
-    socket.once('error', reject);
-    socket.once('connect', () => {
-      socket.removeListener('error', reject);
-      socket.on('error', () => undefined); // reported by the read or write that it breaks
-      resolve(socket);
-    });
-  });
-}
-
-async function* readLines(socket: Socket): AsyncGenerator<string, undefined> {
+async function* readLines(socket: Duplex): AsyncGenerator<string, undefined> {
   let parts: Buffer[] = [];
   let length = 0;
   for await (const chunk of socket as AsyncIterable<Buffer>) {

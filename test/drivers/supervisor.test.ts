@@ -1,5 +1,5 @@
 import test from 'ava';
-import { reportOf } from '../../../engine/drivers/qemu/supervisor.ts';
+import { reportOf } from '../../engine/drivers/supervisor.ts';
 
 test('what a supervisor says becomes a condition and one line for people', (t) => {
   t.deepEqual(reportOf({ phase: 'waiting', waitingFor: ['db', 'cache'], healthy: null }), {

@@ -1,13 +1,13 @@
-import type { ObservedInstance } from '../../model/observation.ts';
+import type { ObservedInstance } from '../model/observation.ts';
 import { ask, plainText, wordOf } from './channel.ts';
-import { isMessage, type Message, type Patience } from './line-socket.ts';
+import { type Connect, isMessage, type Message, type Patience } from './line-socket.ts';
 
 /** What can be said of an instance at one moment. */
 export type GuestReport = Pick<ObservedInstance, 'condition' | 'healthy' | 'message' | 'ended'>;
 
 /** Asks an instance's supervisor how it is. @throws EngineError INSTANCE_SILENT */
-export async function askSupervisor(control: string, patience: Patience): Promise<GuestReport> {
-  return reportOf(await ask(control, 'status', {}, patience));
+export async function askSupervisor(connect: Connect, patience: Patience): Promise<GuestReport> {
+  return reportOf(await ask(connect, 'status', {}, patience));
 }
 
 /** Reads a supervisor's answer. Nothing in it is trusted: what is not as agreed counts as not said. */
