@@ -39,10 +39,11 @@ export interface Catalog {
   /**
    * Reads the index, and remembers it when it may be believed.
    *
+   * @param options.mayBeStale - for who is about to renew it
    * @returns undefined when nothing was published yet; the remembered one when the registry does not answer
    * @throws EngineError CATALOG_ROLLED_BACK, CATALOG_STALE, CATALOG_CORRUPT, SIGNATURE_…, as the shelf does
    */
-  index(): Promise<CatalogIndex | undefined>;
+  index(options?: { readonly mayBeStale: boolean }): Promise<CatalogIndex | undefined>;
   /**
    * Adds statements, each lastingly by itself, and then to the index.
    *
@@ -166,10 +167,10 @@ export function openCatalog(options: CatalogOptions): Catalog {
 
   return {
     options,
-    index: async () => {
+    index: async ({ mayBeStale } = { mayBeStale: false }) => {
       try {
         const index = await believe(await read());
-        requireTimely(index);
+        if (!mayBeStale) requireTimely(index);
         return index;
       } catch (error) {
         if (!(error instanceof EngineError) || error.code !== 'REGISTRY_UNREACHABLE') throw error;

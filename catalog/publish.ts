@@ -49,7 +49,7 @@ export async function publish(catalog: Catalog, request: PublishRequest): Promis
       `the version of ${name} has more than ${maxVersionLetters} letters`,
     );
   const entry = await describeEntry(bundle, now());
-  const before = await catalog.index();
+  const before = await catalog.index({ mayBeStale: true });
   requireNew(shelf.name, before, entry);
   const neighbours = neighboursOf(contents.list.images, before);
   const repository = shelf.repository(name, () => neighbours.filter((each) => each !== name));

@@ -289,3 +289,18 @@ test('a registry whose index never holds what was written to it is CATALOG_BUSY 
 
   t.like(error, { code: 'CATALOG_BUSY' });
 });
+
+test('a signed index past its time is renewed by publishing the same version again', async (t) => {
+  const server = await startSmallRegistry(t);
+  const shelf = openRegistryShelf(openQuickly(t, server.host), 'acme');
+  const key = await newKey();
+  const later = { keys: [key.public], now: () => now + 91 * day };
+  const request = { bundle: samplePublication(), key: key.signing, channels: [] };
+  await publish(openSample(t, shelf, { keys: [key.public] }), request);
+
+  const stale = await t.throwsAsync(openSample(t, shelf, later).index());
+  await publish(openSample(t, shelf, later), request);
+
+  t.like(stale, { code: 'CATALOG_STALE' });
+  t.is((await openSample(t, shelf, later).index())?.entries.length, 1);
+});
