@@ -17,6 +17,7 @@ type Parsing = {
   readonly tokens: Tokens;
   advanceAfterBlockEnd(): Tokens;
   fail(message: string, lineno: number, colno: number): never;
+  parsePostfix(node: TemplateNode | null): TemplateNode | null;
   parseAsRoot(): TemplateNode;
 };
 type NodeType<Content> = new (lineno: number, colno: number, content: Content) => TemplateNode;
@@ -48,7 +49,7 @@ const syntax = { trimBlocks: true, lstripBlocks: true };
 export function parseTemplate(text: string): { readonly tree: TemplateNode } | TemplateFault {
   const tokens = lexer.lex(text, syntax);
   try {
-    return { tree: new LinearParser(tokens).parseAsRoot() };
+    return { tree: new StrictParser(tokens).parseAsRoot() };
   } catch (error) {
     return parseFault(error, tokens);
   }
@@ -109,8 +110,15 @@ class LocatedError extends Error {
   }
 }
 
-/** Nunjucks' parser, but for raw blocks, whose end nunjucks seeks from every character anew: hours for a mebibyte. */
-class LinearParser extends parser.Parser {
+/**
+ * Nunjucks' parser, but for two faults of it: it seeks the end of a raw block from every character anew, which takes hours
+ * for a mebibyte, and takes a member or a call of nothing (`{{ ~ .a }}`) for an expression.
+ */
+class StrictParser extends parser.Parser {
+  override parsePostfix(node: TemplateNode | null): TemplateNode | null {
+    return node === null ? null : super.parsePostfix(node); // null becomes "unexpected token"
+  }
+
   parseRaw(tag = 'raw'): TemplateNode {
     const { lineno, colno } = this.advanceAfterBlockEnd();
     const { str, index } = this.tokens;

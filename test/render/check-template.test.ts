@@ -82,6 +82,9 @@ test('broken templates are found where they break', (t) => {
   );
   t.is(findings('{% nonsense %}'), `1:4 TEMPLATE_BROKEN unknown block tag: nonsense | ${brokenHint}`);
   t.is(findings('\n{# open'), `2:9 TEMPLATE_BROKEN expected end of comment, got end of file | ${brokenHint}`);
+  t.is(findings('{{ ~ . not }}'), `1:4 TEMPLATE_BROKEN unexpected token: ~ | ${brokenHint}`);
+  t.is(findings('{{ | [0] }}'), `1:4 TEMPLATE_BROKEN unexpected token: | | ${brokenHint}`);
+  t.is(findings('{{ , (1) }}'), `1:4 TEMPLATE_BROKEN unexpected token: , | ${brokenHint}`);
   t.is(findings('{{ [1, 2'), `1:9 TEMPLATE_BROKEN a tag or expression is not finished | ${brokenHint}`);
 });
 
