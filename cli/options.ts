@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ValueFiles } from './read-values.ts';
 
 /** Takes a folder; an empty text, such as an unset variable gives, is refused, not taken for the default. */
 export function takeFolder(text: string): string {
@@ -21,6 +22,13 @@ export function collectPair(
   const name = text.slice(0, at);
   if (Object.hasOwn(earlier, name)) throw new InvalidArgumentError(`${name} is given twice.`);
   return { ...earlier, [name]: text.slice(at + 1) };
+}
+
+/** Takes `name=path`, many times; a name given twice is refused. */
+export function collectFile(text: string, earlier?: Readonly<Record<string, string>>): ValueFiles {
+  if (!/^[^=]+=./.test(text))
+    throw new InvalidArgumentError('Write it as name=path, or name=- for standard input.');
+  return collectPair(text, earlier);
 }
 
 /** Where an external terminal shall listen, by `appliance.terminal`. */

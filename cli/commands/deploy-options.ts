@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { EngineError } from '../../engine/errors.ts';
 import type { DeployRequest } from '../../engine/model/request.ts';
 import type { CatalogOptions } from '../catalogs.ts';
-import { collectExposure, collectPair, type Exposures, takeCatalogOptions } from '../options.ts';
+import type { Host } from '../host.ts';
+import { collectExposure, collectFile, collectPair, type Exposures, takeCatalogOptions } from '../options.ts';
+import { readValues, type ValueFiles } from '../read-values.ts';
 
 /** What `plan` and `up` both take. */
 export type DeployOptions = {
@@ -10,6 +12,7 @@ export type DeployOptions = {
   readonly as?: string;
   readonly pool?: string;
   readonly set?: Readonly<Record<string, string>>;
+  readonly setFile?: ValueFiles;
   readonly expose?: Exposures;
 } & CatalogOptions;
 
@@ -21,19 +24,28 @@ export function takeDeployOptions(command: Command, source: '<source>' | '[sourc
     .option('--pool <pool>', 'where it runs (default: local)')
     .option('--set <name=value>', 'a parameter of the application; may be repeated', collectPair)
     .option(
+      '--set-file <name=path>',
+      'a parameter by a file, such as a secret; - is standard input; may be repeated',
+      collectFile,
+    )
+    .option(
       '--expose <terminal=address:port>',
       'where an external terminal listens; may be repeated (default: a free port of 127.0.0.1)',
       collectExposure,
     );
 }
 
-/** Puts the request together that the options describe. @throws EngineError USAGE_WRONG without a name */
-export function deployRequest(source: string, options: DeployOptions): DeployRequest {
+/** Puts the request together that the options describe. @throws EngineError USAGE_WRONG without a name; as {@link readValues} */
+export async function deployRequest(
+  source: string,
+  options: DeployOptions,
+  host: Host,
+): Promise<DeployRequest> {
   return {
     source,
     name: requireName(options),
     ...(options.pool !== undefined && { pool: options.pool }),
-    set: options.set ?? {},
+    set: await readValues(options.setFile ?? {}, options.set ?? {}, host),
     expose: options.expose ?? {},
   };
 }

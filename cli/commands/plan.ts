@@ -20,7 +20,8 @@ export function addPlan(program: Command, run: RunVerb): void {
     .addHelpText('after', example('plan applications/guestbook --as guestbook --why web.1'))
     .action((source: string, options: DeployOptions & { why?: string }) =>
       run('reads', async (host) => {
-        const report = await (await host.engine(options)).plan(deployRequest(source, options), {
+        const request = await deployRequest(source, options, host);
+        const report = await (await host.engine(options)).plan(request, {
           signal: host.signal,
           report: reportWarnings(host),
         });

@@ -32,6 +32,7 @@ export function addUp(program: Command, run: RunVerb): void {
       example(
         'up applications/guestbook --as guestbook',
         'up applications/guestbook --as guestbook --expose edge.web=127.0.0.1:8080',
+        'up applications/guestbook --as guestbook --set-file dbPassword=./password.txt',
         'up --as guestbook',
         'up --all',
       ),
@@ -58,9 +59,9 @@ async function upOne(
 ): Promise<DeploymentStatus | null> {
   const name = requireName(options);
   if (source === undefined) refuseInputs('without a source', options);
+  const request = source === undefined ? undefined : await deployRequest(source, options, host);
   const engine = await host.engine(options);
   const rollback = options.rollback === true;
-  const request = source === undefined ? undefined : deployRequest(source, options);
   if (request && host.isTerminal && host.stdin.isTTY && !options.yes && !rollback)
     await confirmRestarts(engine, request, host);
   const reporter = await startReporter(host, `up ${name}`);
@@ -88,8 +89,8 @@ async function upAll(host: Host, source: string | undefined, options: UpOptions)
   return 0;
 }
 
-function refuseInputs(how: string, { pool, set, expose }: UpOptions): void {
-  if (pool === undefined && set === undefined && expose === undefined) return;
+function refuseInputs(how: string, { pool, set, setFile, expose }: UpOptions): void {
+  if ([pool, set, setFile, expose].every((given) => given === undefined)) return;
   throw new EngineError('USAGE_WRONG', `${how} nothing can be given: what is recorded counts`, {
     hint: 'Name the source to change something.',
   });

@@ -77,7 +77,7 @@ export function settleParameters(
           code: 'PARAMETER_MISSING',
           at,
           message: `the parameter ${name} was not given`,
-          hint: `Give it: --set ${name}=…`,
+          hint: `Give it: --set${type === 'secret' ? '-file' : ''} ${name}=…`,
         });
       }
       continue;

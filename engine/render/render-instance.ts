@@ -75,7 +75,7 @@ function secretOf(name: string, { secrets }: RenderInputs): string {
   const value = secrets.get(name);
   if (value !== undefined) return value;
   throw new EngineError('SECRET_UNREADABLE', `the secret ${name} is not in the store`, {
-    hint: 'Restore the state with its key file, or give the secret again with --set.',
+    hint: 'Restore the state with its key file, or give the secret again with --set-file.',
     details: { secret: name },
   });
 }

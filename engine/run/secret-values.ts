@@ -58,7 +58,7 @@ export function secretChanges(
       if (current && box.open({ deployment, name }, current.sealed) === value) return [];
     } else if (value === undefined && generate === undefined) {
       throw new EngineError('INPUT_REFUSED', `the secret ${name} is not given`, {
-        hint: `Give it with --set ${name.replace(/^parameter\//, '')}=VALUE.`,
+        hint: `Give it with --set-file ${name.replace(/^parameter\//, '')}=FILE.`,
       });
     }
     return [{ name, version: version + 1, value: () => value ?? generateSecret(generate ?? 0) }];

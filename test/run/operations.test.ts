@@ -496,7 +496,7 @@ test('a secret that nobody gave and nobody may generate is asked for', async (t)
 
   const error = await t.throwsAsync(up(context, upRequest(strict), closure));
 
-  t.like(error, { code: 'INPUT_REFUSED', hint: 'Give it with --set dbPassword=VALUE.' });
+  t.like(error, { code: 'INPUT_REFUSED', hint: 'Give it with --set-file dbPassword=FILE.' });
   t.deepEqual(await house.store.deployments(), []);
 });
 
