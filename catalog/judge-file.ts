@@ -1,4 +1,3 @@
-import { EngineError } from '../engine/errors.ts';
 import type { Report } from '../engine/model/event.ts';
 import { readSignatures } from './sign-bundle.ts';
 import type { JudgeSignatures } from './signatures.ts';
@@ -8,21 +7,29 @@ import type { TrustPolicy } from './trust/policy.ts';
 /** What a bundle file is judged by. */
 export type FileJudgement = {
   readonly policy: () => Promise<TrustPolicy>;
-  /** Tells whether this user packed a bundle of this identity here, so that it does not come from outside. */
-  readonly isOwn: (identity: string) => Promise<boolean>;
   readonly isInsecure: boolean;
   readonly now: () => number;
   readonly report: Report;
 };
 
-/** Makes the judge of bundles that come as files; in rules of trust their catalog is called `file`. */
-export function judgeFiles({ policy, isOwn, isInsecure, now, report }: FileJudgement): JudgeSignatures {
+/**
+ * Makes the judge of bundles that come as files; in rules of trust their catalog is called `file`.
+ *
+ * Where no policy was written, a file that nobody known vouches for is taken with a warning: who names a file chose it,
+ * and nothing of it runs outside of the machines of its deployment.
+ */
+export function judgeFiles({ policy, isInsecure, now, report }: FileJudgement): JudgeSignatures {
   return async (bundle) => {
     const { list, manifest } = bundle.contents;
-    const identity = manifest.config.digest;
     const envelopes = await readSignatures({ contents: bundle.contents, source: bundle });
-    const subject = { name: list.name, version: list.version, identity, catalog: 'file' };
-    const verdict = judgeBundle(await policy(), subject, envelopes, now());
+    const subject = {
+      name: list.name,
+      version: list.version,
+      identity: manifest.config.digest,
+      catalog: 'file',
+    };
+    const rules = await policy();
+    const verdict = judgeBundle(rules, subject, envelopes, now());
     switch (verdict.kind) {
       case 'signed':
         return {
@@ -33,21 +40,22 @@ export function judgeFiles({ policy, isOwn, isInsecure, now, report }: FileJudge
       case 'unsigned':
         return { state: 'unsigned', keys: [], reason: 'the trust policy takes it as it is' };
       case 'refused': {
-        const { error } = verdict;
-        const isTolerable = error.code === 'SIGNATURE_MISSING' || error.code === 'SIGNATURE_UNTRUSTED';
-        if (isTolerable && (await isOwn(identity)))
-          return {
-            state: 'unsigned',
-            keys: [],
-            reason: 'nobody whom the trust policy names has signed it, but it was packed here',
-          };
-        if (!isInsecure || !(error instanceof EngineError)) throw error;
-        const reason = `not checked, as --insecure says: ${error.message}`;
-        report({ type: 'warning', code: error.code, message: reason });
-        return { state: 'untrusted', keys: [], reason };
+        const { code, message } = verdict.error;
+        if (isInsecure) {
+          const reason = `signatures were not checked: ${message}`;
+          report({ type: 'warning', code, message: reason });
+          return { state: 'untrusted', keys: [], reason };
+        }
+        if (rules.isWritten) throw verdict.error;
+        const reason = `nobody vouches for it: ${message}`;
+        report({ type: 'warning', code, message: reason, hint: policyHint });
+        return { state: code === 'SIGNATURE_MISSING' ? 'unsigned' : 'untrusted', keys: [], reason };
       }
       default:
         return verdict satisfies never;
     }
   };
 }
+
+const policyHint =
+  'It is taken since there is no trust policy; docs/signatures.md tells how to take only what somebody you trust has signed.';

@@ -22,7 +22,5 @@ export interface Catalogs {
   readKey(file: string, passphraseFile: string | undefined): Promise<SigningKey>;
   /** What fetches images that descriptions name by registry and digest. */
   readonly images: ImageFetcher;
-  /** Notes that a bundle was packed here, so that it does not come from outside. */
-  noteOwn(identity: string): Promise<void>;
   close(): Promise<void>;
 }

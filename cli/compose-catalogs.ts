@@ -1,4 +1,4 @@
-import { access, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -24,7 +24,6 @@ import {
 import { EngineError } from '../engine/errors.ts';
 import type { Report } from '../engine/index.ts';
 import type { Blobs } from '../engine/model/blob.ts';
-import { writeWhole } from '../engine/whole-file.ts';
 import type { CatalogOptions, Catalogs } from './catalogs.ts';
 import type { Settings } from './settings.ts';
 
@@ -131,7 +130,6 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
           : (await readFile(passphraseFile, 'utf8')).replace(/\r?\n$/, ''),
       );
     },
-    noteOwn: (identity) => writeWhole(ownMark(config, identity), ''),
     close: async () => {
       for (const act of closing) await act();
     },
@@ -142,19 +140,10 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
 export function composeJudge(settings: Settings, options: CatalogOptions, report: Report): JudgeSignatures {
   return judgeFiles({
     policy: () => readPolicy(join(settings.config, 'trust.yaml')),
-    isOwn: async (identity) =>
-      await access(ownMark(settings.config, identity)).then(
-        () => true,
-        () => false,
-      ),
     isInsecure: options.insecure === true,
     now: Date.now,
     report,
   });
-}
-
-function ownMark(config: string, identity: string): string {
-  return join(config, 'packed', identity.replace(/[^0-9a-z]/g, '-'));
 }
 
 /** Whoever may write the home's own catalog may as well write its state: what lies there needs no signature. */

@@ -13,13 +13,15 @@ export type TrustRule = {
 
 /** Whom an operator trusts. */
 export type TrustPolicy = {
+  /** Whether anybody wrote one; who has not is warned of files that nobody vouches for, and not refused. */
+  readonly isWritten: boolean;
   readonly rules: readonly TrustRule[];
   /** Ids of keys whose signatures never count, whenever they were made. */
   readonly revoked: ReadonlySet<string>;
 };
 
-/** The policy of who has not written one: nothing from outside is taken. */
-export const closedPolicy: TrustPolicy = { rules: [], revoked: new Set() };
+/** The policy of who has not written one: no catalog of others is believed. */
+export const closedPolicy: TrustPolicy = { isWritten: false, rules: [], revoked: new Set() };
 
 /** What has a name and comes from somewhere. */
 export type TrustSubject = {

@@ -18,7 +18,7 @@ type PolicyFile = {
 };
 
 /**
- * Reads a trust policy with the keys that it names; without a file nothing from outside is trusted.
+ * Reads a trust policy with the keys that it names; without a file nobody is trusted.
  *
  * @throws EngineError INPUT_INVALID, KEY_UNREADABLE
  */
@@ -49,6 +49,7 @@ export async function readPolicy(file: string): Promise<TrustPolicy> {
     );
   };
   return {
+    isWritten: true,
     rules: rules.map((rule) => ({
       names: rule.names ?? ['*'],
       catalogs: rule.catalogs ?? ['*'],

@@ -57,7 +57,6 @@ export function addPack(program: Command, run: RunVerb): void {
           ? { report: reportWarnings(host), end: () => undefined }
           : await startReporter(host, `pack ${source}`);
         const packed = await pack(source, options, host, reporter.report).finally(() => reporter.end());
-        await (await host.catalogs()).noteOwn(packed.digest);
         if (host.isJson) host.printJson({ type: 'result', ...packed });
         else host.print(packed.digest);
         return 0;

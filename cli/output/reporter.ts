@@ -26,6 +26,7 @@ export async function startReporter(
     report: (body) => {
       const event: EngineEvent = { at: Date.now(), ...body };
       if (host.isJson) host.printJson(event);
+      else if (event.type === 'warning') host.warn(formatEvent(event, isMany));
       // A build tells of its progress many times a second: only a live picture has a use for that.
       else if (event.type !== 'build' || event.state !== 'progress') host.print(formatEvent(event, isMany));
     },

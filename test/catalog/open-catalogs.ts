@@ -44,5 +44,5 @@ export function openSample(
 /** A policy that trusts keys for everything; without keys it takes what nobody signed. */
 export function policyOf(keys: readonly PublicKey[] = []): TrustPolicy {
   const rule = { names: ['*'], catalogs: ['*'], keys, acceptsUnsigned: keys.length === 0 };
-  return { rules: [rule], revoked: new Set() };
+  return { isWritten: true, rules: [rule], revoked: new Set() };
 }

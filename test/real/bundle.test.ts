@@ -84,8 +84,7 @@ test.serial(
     const { stdout } = await runCommand('unshare', ['--net', 'sh', '-c', script], {
       environment: {
         ...{ NODE: process.execPath, SHEAF: program, BUNDLE: bundle, HOME_FOLDER: home },
-        // by which the bundle is known to have been packed here
-        XDG_CONFIG_HOME: join(testHome, 'config'),
+        XDG_CONFIG_HOME: join(folder, 'config'),
       },
       timeoutMs: 420_000,
     });

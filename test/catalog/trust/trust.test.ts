@@ -202,7 +202,7 @@ test('a policy is read with its keys', async (t) => {
   t.is(codeOf(policy, []), 'SIGNATURE_MISSING');
 });
 
-test('without a policy nothing from outside is trusted', async (t) => {
+test('without a policy nobody is trusted', async (t) => {
   const policy = await readPolicy(join(temporaryFolder(t), 'trust.yaml'));
 
   t.is(codeOf(policy, []), 'SIGNATURE_MISSING');
@@ -228,7 +228,7 @@ for (const [line, [code, problem]] of Object.entries(badPolicies))
 
 function trusting(key: PublicKey, rule: Partial<TrustPolicy['rules'][number]> = {}): TrustPolicy {
   const whole = { names: ['*'], catalogs: ['*'], keys: [key], acceptsUnsigned: false, ...rule };
-  return { rules: [whole], revoked: new Set() };
+  return { isWritten: true, rules: [whole], revoked: new Set() };
 }
 
 function codeOf(policy: TrustPolicy, envelopes: readonly Envelope[], now = 0): string {
