@@ -370,6 +370,13 @@ export const errorTable = {
     exit: 32,
     meaning: 'There is a state already where another one was to be restored.',
   },
+  FILE_UNUSABLE: {
+    fault: 'world',
+    http: 500,
+    exit: 33,
+    meaning:
+      'The system refuses a file or folder: it is of another kind than it has to be, in use, or broken.',
+  },
   EXEC_FAILED: {
     fault: 'world',
     http: 502,

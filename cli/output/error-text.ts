@@ -1,11 +1,14 @@
 import { EngineError } from '../../engine/errors.ts';
 import type { Problem } from '../../engine/problems.ts';
+import { systemFailure } from '../../engine/system-failure.ts';
 import type { Style } from './style.ts';
 import { visible, visibleLine } from './visible.ts';
 
 /** Turns whatever was thrown into an error of the table; what is none is a mistake of ours. */
 export function asEngineError(thrown: unknown): EngineError {
   if (thrown instanceof EngineError) return thrown;
+  const refused = systemFailure(thrown);
+  if (refused !== undefined) return refused;
   const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   return new EngineError('INTERNAL_ERROR', message, {
     hint: 'This is a mistake of Sheaf. Please report it with what you typed and the lines above.',

@@ -1,9 +1,12 @@
 import { EngineError } from '../errors.ts';
 import type { OperationError } from '../model/store.ts';
+import { systemFailure } from '../system-failure.ts';
 
 /** Turns what an act threw into an EngineError; an unknown error is a mistake of ours. */
 export function asEngineError(cause: unknown): EngineError {
   if (cause instanceof EngineError) return cause;
+  const refused = systemFailure(cause);
+  if (refused !== undefined) return refused;
   const message = cause instanceof Error ? cause.message : String(cause);
   return new EngineError('INTERNAL_ERROR', message, { cause });
 }

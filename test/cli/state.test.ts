@@ -80,3 +80,14 @@ test('state backup and state restore answer in their schema', async (t) => {
   t.deepEqual(violations('state', JSON.parse(backup.stdout)), []);
   t.deepEqual(violations('state', JSON.parse(restore.stdout)), []);
 });
+
+test('a backup that would take the place of a folder is refused, and leaves nothing', async (t) => {
+  const home = await temporaryFolder(t);
+  const place = await temporaryFolder(t);
+
+  const run = await runCli(['state', 'backup', place, '--json', '--home', home]);
+
+  t.is(run.code, 33);
+  t.is(JSON.parse(run.stdout).error.message, `${place} is a folder, not a file`);
+  t.deepEqual(await readdir(place), []);
+});

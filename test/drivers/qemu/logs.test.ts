@@ -1,8 +1,9 @@
 import { appendFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { readConsole } from '../../../engine/drivers/qemu/logs.ts';
+import { systemFailure } from '../../../engine/system-failure.ts';
 
 const { signal } = new AbortController();
 
@@ -46,6 +47,16 @@ test('following ends when it is told to', async (t) => {
   stop.abort();
 
   t.true((await next).done);
+});
+
+test('a console of another layout is a refusal with a code, one that is gone is empty', async (t) => {
+  const file = await openConsole(t, { '': 'first' });
+  const read = (path: string) => textOf(readConsole(path, { follow: false, signal, isOver: () => true }));
+
+  const thrown = await t.throwsAsync(read(join(file, 'console')));
+
+  t.is(systemFailure(thrown)?.code, 'FILE_UNUSABLE');
+  t.is(await read(join(dirname(file), 'gone', 'console')), '');
 });
 
 async function openConsole(t: ExecutionContext, parts: Readonly<Record<string, string>>): Promise<string> {
