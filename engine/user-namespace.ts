@@ -14,6 +14,8 @@ export type SubordinateIds = {
   readonly count: number;
 };
 
+const trialTimeoutMs = 20_000; // of a trial that takes milliseconds
+
 /** Why a user who is not root may not do something, and what lets them. */
 export type Refusal = { readonly reason: string; readonly remedy: string };
 
@@ -109,7 +111,12 @@ export async function userNamespaceRefusal(
   signal: AbortSignal,
 ): Promise<Refusal | undefined> {
   try {
-    await runCommand('unshare', [...userNamespaceOptions(subordinates), '--net', '--', 'true'], { signal });
+    // refused together with lent ids, unshare leaves a child behind that waits for ever (util-linux 2.38)
+    for (const ids of subordinates === undefined ? [undefined] : [undefined, subordinates])
+      await runCommand('unshare', [...userNamespaceOptions(ids), '--net', '--', 'true'], {
+        signal,
+        timeoutMs: trialTimeoutMs,
+      });
     return undefined;
   } catch (error) {
     // too many namespaces are told in the words of a full disk (ENOSPC, user_namespaces(7))

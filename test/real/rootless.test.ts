@@ -10,6 +10,7 @@ import { checkout, testHome, testKit } from './support/test-home.ts';
 
 const uid = 654_321;
 const asUser = fileURLToPath(new URL('support/as-user.sh', import.meta.url));
+const withoutUnshare = fileURLToPath(new URL('support/without-unshare.pl', import.meta.url));
 let folder: string;
 
 test.before(async () => {
@@ -25,11 +26,15 @@ test.after.always(async () => {
   if (folder) await rm(folder, { recursive: true, force: true });
 });
 
-for (const lent of [65_536, 0])
-  test.serial(`the driver keeps its contract for a user with ${lent} lent ids`, async (t) => {
+for (const [title, suiteFile, lent] of [
+  ['the driver keeps its contract for a user with lent ids', 'qemu-contract', 65_536],
+  ['the driver keeps its contract for a user without lent ids', 'qemu-contract', 0],
+  ['no packet passes but along a wire in the networks of a user', 'packet-matrix', 65_536],
+] as const)
+  test.serial(title, async (t) => {
     t.timeout(10 * 60_000);
     const ava = join(checkout, 'node_modules/.bin/ava');
-    const suite = ['--config', 'test/real.config.js', 'test/real/qemu-contract.test.ts'];
+    const suite = ['--config', 'test/real.config.js', `test/real/${suiteFile}.test.ts`];
 
     const run = asTester(lent, [process.execPath, ava, '--no-worker-threads', ...suite]);
 
@@ -78,17 +83,56 @@ test.serial('where user namespaces are forbidden, up ends before it begins anyth
   t.regex(error.hint, /max_user_namespaces/);
 });
 
+for (const [title, kind, before, reason, remedy] of [
+  ['a chroot', 'folder', [], /chroot/, /outside of the chroot/],
+  ['a chroot that is a mount', 'mount', [], /chroot/, /outside of the chroot/],
+  ['a filter of system calls', '', ['perl', withoutUnshare], /seccomp/, /seccomp=unconfined/],
+] as const)
+  test.serial(`what ${title} refuses to a user with lent ids is said before anything begins`, async (t) => {
+    t.timeout(5 * 60_000);
+    const home = ['--json', '--home', join(folder, 'home/none')];
+    const ask = (...words: readonly string[]): readonly [number | null, string] => {
+      const run = asTester(65_536, [...before, ...sheaf(...words, ...home)], { CHROOT: kind });
+      return [run.status, run.stdout.trim().split('\n').at(-1) ?? ''];
+    };
+
+    const refused = [
+      ask('up', join(checkout, 'test/fixtures/pair'), '--as', 'pair'),
+      ask('build', 'haproxy'),
+    ];
+    const [, doctor] = ask('doctor');
+    const [shown, pool] = ask('pool', 'show', 'local');
+    const [, status] = ask('status');
+
+    for (const [code, line] of refused) {
+      const { error } = JSON.parse(line);
+      t.is(code, 16, line);
+      t.is(error.code, 'ROOT_REQUIRED');
+      t.regex(error.message, reason);
+      t.regex(error.hint, remedy);
+    }
+    t.regex(doctor, reason);
+    t.is(shown, 0);
+    t.regex(JSON.parse(pool).capabilities.isolationReason, reason);
+    t.deepEqual(JSON.parse(status).deployments, []);
+    t.deepEqual(await processesOf(), []);
+  });
+
 const inner = ['unshare', '--user', '--map-current-user', '--keep-caps'];
 
 function sheaf(...args: readonly string[]): readonly string[] {
   return [process.execPath, join(checkout, 'cli/start.js'), ...args];
 }
 
-function asTester(lent: number, command: readonly string[]): SpawnSyncReturns<string> {
+function asTester(
+  lent: number,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): SpawnSyncReturns<string> {
   return spawnSync('sh', [asUser, folder, String(uid), String(lent), ...command], {
     cwd: checkout,
     encoding: 'utf8',
-    env: { ...process.env, SHEAF_TEST_HOME: join(folder, 'home/state') },
+    env: { ...process.env, SHEAF_TEST_HOME: join(folder, 'home/state'), ...environment },
     maxBuffer: 64 * 2 ** 20,
   });
 }

@@ -3,7 +3,8 @@
 #
 #   as-user.sh FOLDER UID LENT COMMAND…
 #
-# FOLDER is made theirs; LENT is how many ids the system lends to them, and may be 0.
+# FOLDER is made theirs; LENT is how many ids the system lends to them, and may be 0. With CHROOT=folder the command runs
+# in a chroot that shows the machine, with CHROOT=mount in one that is a mount as well.
 set -eu
 if [ "${INSIDE:-}" = '' ]; then
   INSIDE=1 exec unshare --mount --propagation private sh "$0" "$@"
@@ -28,4 +29,20 @@ mknod -m 0666 "$folder/dev/tun" c 10 200
 mount --bind "$folder/dev/tun" /dev/net/tun
 export HOME="$folder/home" TMPDIR="$folder/tmp" XDG_RUNTIME_DIR="$folder/run" XDG_CONFIG_HOME="$folder/home/config"
 unset XDG_DATA_HOME SHEAF_HOME SUDO_USER INSIDE
-exec setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"
+root="$folder/root"
+mkdir -p "$root"
+case "${CHROOT:-}" in
+folder)
+  for path in /*; do
+    if [ -L "$path" ]; then
+      cp -df "$path" "$root/"
+    elif [ -d "$path" ]; then
+      mkdir -p "$root$path"
+      mount --rbind "$path" "$root$path"
+    fi
+  done
+  ;;
+mount) mount --rbind / "$root" ;;
+*) root='' ;;
+esac
+exec ${root:+chroot "$root"} setpriv --reuid="$uid" --regid="$uid" --clear-groups "$@"
