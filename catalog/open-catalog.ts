@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { canonicalJson } from '../engine/digest.ts';
-import { EngineError } from '../engine/errors.ts';
+import { EngineError, type ErrorCode } from '../engine/errors.ts';
 import type { Report } from '../engine/model/event.ts';
 import { putEnvelope, readTaggedEnvelope } from './artifact.ts';
 import {
   addStatements,
+  type CatalogEntry,
   type CatalogIndex,
   type CatalogStatement,
   emptyContent,
   isSameContent,
+  keyOf,
   readCatalogIndex,
   readCatalogStatement,
 } from './catalog-index.ts';
@@ -65,6 +67,14 @@ const indexType = 'application/vnd.sheaf.catalog-index.v1+json';
 const catalogStatementType = 'application/vnd.sheaf.catalog-statement.v1+json';
 const lifetimeMs = 90 * 24 * 60 * 60 * 1000;
 const rounds = 12;
+/** What may be wrong with somebody else's statement without keeping others from publishing. */
+const passedOver: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CATALOG_CORRUPT',
+  'SIGNATURE_MISSING',
+  'SIGNATURE_UNTRUSTED',
+  'SIGNATURE_WRONG',
+  'KEY_EXPIRED',
+]);
 
 /** Opens a catalog. Nothing is read before it is needed. */
 export function openCatalog(options: CatalogOptions): Catalog {
@@ -121,6 +131,46 @@ export function openCatalog(options: CatalogOptions): Catalog {
     );
   };
 
+  /** Reads the statement under a tag; undefined when there is none, or none that somebody trusted has made. */
+  const readStatement = async (tag: string): Promise<CatalogStatement | undefined> => {
+    try {
+      const envelope = await readTaggedEnvelope(repository, tag, signal);
+      if (envelope === undefined) return undefined;
+      const statement = readCatalogStatement(
+        payloadOf(requireType(envelope, catalogStatementType, shelf)),
+        shelf.name,
+      );
+      if (statementTag(statement) !== tag) return undefined;
+      requireSigned(`what is published as ${tag} in ${shelf.name}`, envelope, timeOf(statement));
+      return statement;
+    } catch (error) {
+      // a registry that does not answer must not look like one that has nothing
+      if (!(error instanceof EngineError) || !passedOver.has(error.code)) throw error;
+      report({ type: 'warning', code: error.code, message: `left out of the index: ${error.message}` });
+      return undefined;
+    }
+  };
+
+  /**
+   * Finds what others published under our versions in the same moment: of those who write one tag the last one stands.
+   *
+   * @param start - the index before anything was written; its versions nobody overtakes
+   */
+  const overtaken = async (
+    statements: readonly CatalogStatement[],
+    start: CatalogIndex | undefined,
+  ): Promise<readonly CatalogEntry[]> => {
+    const settled = new Set(start?.entries.map(keyOf));
+    const found: CatalogEntry[] = [];
+    for (const statement of statements) {
+      if (!('entry' in statement) || settled.has(keyOf(statement.entry))) continue;
+      const standing = await readStatement(statementTag(statement));
+      if (standing === undefined || !('entry' in standing)) continue;
+      if (standing.entry.identity !== statement.entry.identity) found.push(standing.entry);
+    }
+    return found;
+  };
+
   /** Reads the statements that an index does not have yet; what nobody trusted says is left out. */
   const unheard = async (index: CatalogIndex | undefined): Promise<readonly CatalogStatement[]> => {
     const known = new Set(statementsOf(index).map(statementTag));
@@ -128,20 +178,8 @@ export function openCatalog(options: CatalogOptions): Catalog {
     for (const tag of await repository.tags(signal)) {
       // a channel moves under its tag, so its mark is looked at each time
       if (tag === indexTag || (known.has(tag) && !tag.startsWith('channel--'))) continue;
-      const envelope = await readTaggedEnvelope(repository, tag, signal);
-      if (envelope === undefined) continue;
-      try {
-        const statement = readCatalogStatement(
-          payloadOf(requireType(envelope, catalogStatementType, shelf)),
-          shelf.name,
-        );
-        if (statementTag(statement) !== tag) continue;
-        requireSigned(`what is published as ${tag} in ${shelf.name}`, envelope, timeOf(statement));
-        found.push(statement);
-      } catch (error) {
-        if (!(error instanceof EngineError) || error.code === 'OPERATION_INTERRUPTED') throw error;
-        report({ type: 'warning', code: error.code, message: `left out of the index: ${error.message}` });
-      }
+      const statement = await readStatement(tag);
+      if (statement !== undefined) found.push(statement);
     }
     return found;
   };
@@ -188,7 +226,8 @@ export function openCatalog(options: CatalogOptions): Catalog {
     add: async (statements, key, check, before) => {
       if (key !== undefined) requireFresh(key, now());
       return await shelf.exclusively(async () => {
-        check(await believe(await read()));
+        const start = await believe(await read());
+        check(start);
         await before();
         for (const statement of statements) {
           const text = canonicalJson(statement);
@@ -202,12 +241,18 @@ export function openCatalog(options: CatalogOptions): Catalog {
         // a registry has no lock: what somebody else overwrote is found missing, and added again
         for (let round = 0; round < rounds; round += 1) {
           const index = await read();
-          const fresh = await unheard(index);
-          const content = addStatements(index ?? emptyContent, [...fresh, ...statements]);
-          check(index);
-          if (round > 0 && index !== undefined && isSameContent(index, content)) {
-            await believe(index);
-            return index;
+          const rivals = await overtaken(statements, start);
+          // both may have written the index before they saw each other: what is refused does not stay in it
+          const base = index && without(index, rivals);
+          const own = rivals.length === 0 ? statements : [];
+          const content = addStatements(base ?? emptyContent, [...(await unheard(base)), ...own]);
+          if (rivals.length === 0) check(index);
+          if (index !== undefined && isSameContent(index, content)) {
+            if (rivals.length > 0) check({ ...index, entries: rivals });
+            if (round > 0) {
+              await believe(index);
+              return index;
+            }
           }
           await writeIndex(index, content, key);
         }
@@ -239,6 +284,15 @@ function statementsOf(index: CatalogIndex | undefined): readonly CatalogStatemen
     ...yanked.map((yank) => ({ ...head, yank })),
     ...channels.map((channel) => ({ ...head, channel })),
   ];
+}
+
+/** Takes away the entries in whose place others stand. */
+function without(index: CatalogIndex, rivals: readonly CatalogEntry[]): CatalogIndex {
+  const standing = new Map(rivals.map((rival) => [keyOf(rival), rival.identity]));
+  const entries = index.entries.filter(
+    (entry) => (standing.get(keyOf(entry)) ?? entry.identity) === entry.identity,
+  );
+  return { ...index, entries };
 }
 
 function timeOf(statement: CatalogStatement): string {

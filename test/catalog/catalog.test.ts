@@ -6,8 +6,10 @@ import { chooseVersion, parseWanted, versionMissing } from '../../catalog/choose
 import { indexName } from '../../catalog/open-catalog.ts';
 import { publish } from '../../catalog/publish.ts';
 import { search } from '../../catalog/search.ts';
+import type { Shelf } from '../../catalog/shelf.ts';
 import { openRegistryShelf } from '../../catalog/shelves/registry-shelf.ts';
 import { yank } from '../../catalog/yank.ts';
+import type { EngineError } from '../../engine/errors.ts';
 import type { Report } from '../../engine/model/event.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { openSample, places, policyOf } from './open-catalogs.ts';
@@ -85,6 +87,37 @@ for (const [kind, makePlace] of Object.entries(places)) {
     t.true(refused.length >= 1);
     for (const error of refused) t.like(error, { code: 'VERSION_EXISTS' });
   });
+
+  for (const moment of ['entry--php_1.0.0', 'index'])
+    test(`${kind}: who is overtaken just before writing ${moment} and who overtakes never both succeed`, async (t) => {
+      const place = await makePlace(t);
+      const bundles = [samplePublication(), samplePublication()] as const;
+      const other = async () =>
+        await publish(openSample(t, place()), { bundle: bundles[1], channels: [] }).then(
+          ({ digest }) => digest,
+          () => undefined,
+        );
+      let overtaking: Promise<string | undefined> | undefined;
+      const shelf = before(place(), moment, async () => {
+        overtaking ??= other();
+        // in a folder the other one waits until this one is done
+        if (kind === 'registry') await overtaking;
+      });
+
+      const own = await publish(openSample(t, shelf), { bundle: bundles[0], channels: [] }).then(
+        ({ digest }) => digest,
+        (error: EngineError) => error.code,
+      );
+
+      const winners = [own, await overtaking].filter((digest) => digest?.startsWith('sha256:'));
+      const index = await openSample(t, place()).index();
+      t.true(winners.length <= 1);
+      t.deepEqual(
+        index?.entries.map(({ identity }) => identity),
+        winners,
+      );
+      if (winners[0] !== own) t.is(own, 'VERSION_EXISTS');
+    });
 
   test(`${kind}: a version that is withdrawn is chosen only by those who name it, and all are told why`, async (t) => {
     const place = await makePlace(t);
@@ -304,3 +337,20 @@ test('a signed index past its time is renewed by publishing the same version aga
   t.like(stale, { code: 'CATALOG_STALE' });
   t.is((await openSample(t, shelf, later).index())?.entries.length, 1);
 });
+
+/** Lets something happen in the moment before a tag is written for the first time. */
+function before(shelf: Shelf, moment: string, act: () => Promise<void>): Shelf {
+  return {
+    ...shelf,
+    repository: (name, mountFrom) => {
+      const repository = shelf.repository(name, mountFrom);
+      return {
+        ...repository,
+        putManifest: async (manifest, tag, signal) => {
+          if (tag === moment) await act();
+          await repository.putManifest(manifest, tag, signal);
+        },
+      };
+    },
+  };
+}
