@@ -127,7 +127,7 @@ export function statusOf(input: StatusInput): DeploymentStatus {
     owner: record.owner,
     pool: record.pool,
     state,
-    ...reasonOf(state, instances),
+    ...reasonOf(state, instances, observation),
     ...(unfinished && { operation: operationOf(unfinished) }),
     endpoints,
     instances,
@@ -136,17 +136,37 @@ export function statusOf(input: StatusInput): DeploymentStatus {
   };
 }
 
-/** Says why a deployment does not run, where instances tell. */
+/** Says why a deployment does not run as it has to, by what tells most. */
 function reasonOf(
   state: DeploymentState,
   instances: DeploymentStatus['instances'],
+  observation: Observation,
 ): { readonly reason?: string } {
   if (state !== 'stopped' && state !== 'degraded') return {};
   const isRestarted = instances.some(({ ended }) => ended?.cause === 'restart');
   if (isRestarted) return { reason: 'not running since its server was restarted' };
   const failed = instances.find((one) => one.state === 'failed' || one.healthy === false);
-  if (!failed) return {};
-  return { reason: `${failed.name}: ${failed.message || failed.state}` };
+  if (failed) return { reason: `${failed.name}: ${failed.message || failed.state}` };
+  const broken = observation.objects.find((one) => one.kind !== 'instance' && !one.works);
+  return broken && state === 'degraded' ? { reason: faultOf(broken) } : {};
+}
+
+function faultOf({ kind, key }: Observation['objects'][number]): string {
+  switch (kind) {
+    case 'network':
+    case 'policy':
+      return 'its network is not there as it has to be';
+    case 'image':
+      return `the image ${key} is not here any more: up with the source makes it again`;
+    case 'volume':
+      return `the volume ${key} is missing`;
+    case 'endpoint':
+      return `nobody serves ${key}`;
+    case 'instance':
+      return `${key} is not well`;
+    default:
+      return kind satisfies never;
+  }
 }
 
 function works(seen: Observation['objects'][number] | undefined): boolean {

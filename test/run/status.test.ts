@@ -53,16 +53,22 @@ test('the state of a deployment follows from what was seen of its instances', as
   t.is(stateOf(all, 'stopped', null), 'stopped');
 });
 
-test('an endpoint that nobody serves makes a deployment degraded', async (t) => {
+test('whatever does not work makes a deployment degraded, and is named', async (t) => {
   const input = await running();
-  const objects = input.observation.objects.map((one) =>
-    one.kind === 'endpoint' ? { ...one, works: false } : one,
-  );
+  const without = (kind: string) => {
+    const objects = input.observation.objects.map((one) =>
+      one.kind === kind && one.kind !== 'instance' ? { ...one, works: false } : one,
+    );
+    return statusOf({ ...input, observation: { objects } });
+  };
 
-  const seen = statusOf({ ...input, observation: { objects } });
+  const unserved = without('endpoint');
 
-  t.is(seen.state, 'degraded');
-  t.false(seen.endpoints[0]?.works);
+  t.like(unserved, { state: 'degraded', reason: 'nobody serves edge.web' });
+  t.false(unserved.endpoints[0]?.works);
+  t.like(without('network'), { state: 'degraded', reason: 'its network is not there as it has to be' });
+  t.like(without('volume'), { state: 'degraded', reason: 'the volume db.1/data is missing' });
+  t.regex(without('image').reason ?? '', /^the image \S+ is not here any more: up with the source/);
 });
 
 test('nothing that was not seen is called healthy or existing', async (t) => {

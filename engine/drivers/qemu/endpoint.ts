@@ -13,7 +13,7 @@ import { readKit } from './machine.ts';
 import { endpointMark, userIdOf } from './marks.ts';
 import type { Namespace } from './namespaces.ts';
 import { applyRules, reduceRules, requireNamespace } from './network.ts';
-import { endProcess, findProcesses, isInNamespace } from './processes.ts';
+import { endProcess, findProcesses, isInNamespace, isStill } from './processes.ts';
 import { listRecords, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { removeUplinkLog, startUplink, uplinkLogFolder } from './uplink.ts';
 
@@ -68,11 +68,11 @@ export function works(
   namespace: Namespace | undefined,
 ): boolean {
   const network = isExit(record.state) ? networkOf(namespace) : undefined;
-  return findAttendants(deployment, record.key, network).some(
-    (attendant) =>
-      attendant.pid === record.process?.pid &&
-      attendant.startTicks === record.process.startTicks &&
-      (network !== undefined || isInNamespace(attendant, namespace)),
+  const { key, process: attendant } = record;
+  return (
+    attendant !== undefined &&
+    isStill(attendant, marked(deployment, key, network), endpointUser(deployment, key)) &&
+    (network !== undefined || isInNamespace(attendant, namespace))
   );
 }
 
@@ -118,18 +118,19 @@ function placeText({ address, port }: EndpointState['listen']): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
+function findAttendants(deployment: string, key: string): readonly ProcessIdentity[] {
+  return findProcesses(marked(deployment, key), endpointUser(deployment, key));
+}
+
 /** @param network - the one that it must have been made for; any when absent */
-function findAttendants(deployment: string, key: string, network?: string): readonly ProcessIdentity[] {
+function marked(deployment: string, key: string, network?: string): (args: readonly string[]) => boolean {
   const mark = endpointMark(deployment, key);
-  return findProcesses(
-    (args) => {
-      const argumentOf = (option: string): string | undefined =>
-        args.includes(option) ? args[args.indexOf(option) + 1] : undefined;
-      if (!args.includes('endpoint') && !args.includes('uplink')) return false;
-      return argumentOf('--name') === mark && (network === undefined || argumentOf('--network') === network);
-    },
-    endpointUser(deployment, key),
-  );
+  return (args) => {
+    const argumentOf = (option: string): string | undefined =>
+      args.includes(option) ? args[args.indexOf(option) + 1] : undefined;
+    if (!args.includes('endpoint') && !args.includes('uplink')) return false;
+    return argumentOf('--name') === mark && (network === undefined || argumentOf('--network') === network);
+  };
 }
 
 async function start(

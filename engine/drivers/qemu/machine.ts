@@ -116,7 +116,7 @@ export function machineDigest(state: InstanceState): Digest {
 export async function readKit(blobs: Blobs, digest: Digest): Promise<Kit> {
   if (!(await blobs.has(digest)))
     throw new EngineError('IMAGE_MISSING', `the guest kit ${digest} is not stored here`, {
-      hint: 'Run `sheaf build` to make it.',
+      hint: 'Bring the deployment up with its source, which brings or makes it: sheaf up SOURCE --as NAME',
     });
   // the bytes have the digest that the plan names
   return JSON.parse(Buffer.from(await blobs.read(digest)).toString('utf8')) as Kit;

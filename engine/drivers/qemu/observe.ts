@@ -8,7 +8,7 @@ import { changeTime, consoleOf, howItEnded, lastLines } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { hasDisk } from './disks.ts';
 import { works } from './endpoint.ts';
-import { findMachines, isSame } from './find-machines.ts';
+import { isMachine } from './find-machines.ts';
 import { runtimeFiles } from './layout.ts';
 import { tapName } from './marks.ts';
 import { machineState } from './monitor.ts';
@@ -90,8 +90,8 @@ async function conditionOf(
   taps: ReadonlySet<string>,
   signal: AbortSignal,
 ): Promise<GuestReport> {
-  const machine = findMachines(deployment, record.key).find((found) => isSame(record.process, found));
-  if (machine === undefined) return await afterTheEnd(context, deployment, record);
+  const machine = record.process;
+  if (!isMachine(machine, deployment, record.key)) return await afterTheEnd(context, deployment, record);
   if (!taps.has(tapName(record.key)))
     return { condition: 'failed', healthy: null, message: 'its network was removed while it ran' };
   const files = runtimeFiles(context.layout, deployment, record.key);

@@ -27,6 +27,16 @@ export function findProcesses(
     });
 }
 
+/** Tells whether a known process runs and is one that {@link findProcesses} would find; looks at nothing else of the machine. */
+export function isStill(
+  identity: ProcessIdentity,
+  accepts: (args: readonly string[]) => boolean,
+  user?: number,
+): boolean {
+  const pid = String(identity.pid);
+  return isAlive(identity) && accepts(commandLine(pid)) && isOurs(pid, user);
+}
+
 /** Sends a signal to exactly this process. @returns whether it was there */
 function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (!isAlive(identity)) return false;

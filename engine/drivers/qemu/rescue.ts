@@ -8,7 +8,7 @@ import { isMessage } from '../line-socket.ts';
 import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { exists } from './disks.ts';
-import { findMachines, isSame } from './find-machines.ts';
+import { isMachine } from './find-machines.ts';
 import { runtimeFiles } from './layout.ts';
 import { type AskMonitor, withMonitor } from './monitor.ts';
 import { findProcesses } from './processes.ts';
@@ -88,7 +88,7 @@ export async function volumeExists(
 }
 
 function runs(deployment: string, record: ObjectRecord<'instance'>): boolean {
-  return findMachines(deployment, record.key).some((machine) => isSame(record.process, machine));
+  return isMachine(record.process, deployment, record.key);
 }
 
 type Subject = {
