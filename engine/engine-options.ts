@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Digest } from './digest.ts';
 import type { Driver } from './drivers/driver.ts';
-import type { Blobs } from './model/blob.ts';
+import type { Blobs, Descriptor } from './model/blob.ts';
 import type { Report } from './model/event.ts';
 import type { ImageFetcher } from './model/image-fetcher.ts';
 import type { OpenPacked } from './model/packed-source.ts';
@@ -14,6 +14,12 @@ export type DriverParts = {
   readonly blobs: Blobs;
   /** The kit of this program's sources; undefined while it is not built. */
   readonly kit: () => Promise<Digest | undefined>;
+  /**
+   * The program of this installation that a driver may run on the host; compiled when it is not stored.
+   *
+   * @throws EngineError TOOL_MISSING
+   */
+  readonly attendant: (signal: AbortSignal) => Promise<Descriptor>;
 };
 
 /** What the engine works with; all paths are absolute. */

@@ -21,6 +21,7 @@ import { EngineError } from './errors.ts';
 import { nameHint } from './formats/nearest-name.ts';
 import { freePorts } from './free-ports.ts';
 import { renderGraph } from './graph/render-graph.ts';
+import { makeAttendant } from './images/attendant.ts';
 import { checkRunnable, findClosure, makeClosure } from './images/closure.ts';
 import type { BuildContext } from './images/context.ts';
 import { findPins } from './images/image-pins.ts';
@@ -156,7 +157,9 @@ export class Engine {
       isFresh ? images.map((image) => ({ ...image, renews: 'all' })) : images,
       context,
     );
-    await buildKit({ sources: this.#options.kitSources, ...context });
+    const sources = this.#options.kitSources;
+    await buildKit({ sources, ...context });
+    await makeAttendant({ sources, ...context });
     return await Promise.all(
       [...built].map(async ([appliance, { manifest, layers, wasCached }]) => {
         const image = await loadImage(manifest.digest, context.blobs);
@@ -236,6 +239,7 @@ export class Engine {
         checkRunnable(blueprint, images, context);
         await packed.storeParts(context.blobs, context);
         await checkPackedImages(packed.list, context.blobs);
+        await makeAttendant({ sources: kitSources, ...context });
         return closure;
       });
     });
@@ -488,7 +492,10 @@ export class Engine {
     const { blobs, store } = await this.#open();
     const { kitSources } = this.#options;
     const kit = async () => (await findKit(kitSources, { blobs, refs: store.refs }))?.digest;
-    const driver = this.#drivers.get(pool.name) ?? this.#options.openDriver(pool, { blobs, kit });
+    const attendant = async (signal: AbortSignal) =>
+      await makeAttendant({ sources: kitSources, ...(await this.#buildContext({ ...silent, signal })) });
+    const parts = { blobs, kit, attendant };
+    const driver = this.#drivers.get(pool.name) ?? this.#options.openDriver(pool, parts);
     this.#drivers.set(pool.name, driver);
     return await driver;
   }

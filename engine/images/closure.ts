@@ -4,6 +4,7 @@ import type { Descriptor } from '../model/blob.ts';
 import type { Blueprint } from '../model/blueprint.ts';
 import type { Closure, NeededParts } from '../model/closure.ts';
 import { type ImageDefaults, servicesWith } from '../model/image-defaults.ts';
+import { makeAttendant } from './attendant.ts';
 import { buildContent, findContent } from './build-content.ts';
 import type { BuildContext } from './context.ts';
 import { buildKit, findKit } from './kit.ts';
@@ -25,6 +26,7 @@ export type ClosureRequest = NeededParts & {
 export async function makeClosure(request: ClosureRequest, context: BuildContext): Promise<Closure> {
   for (const { text } of request.templates.values()) await context.blobs.write(text);
   const kit = await buildKit({ sources: request.kitSources, ...context });
+  await makeAttendant({ sources: request.kitSources, ...context });
   const made = await makeImages(request.images, context);
   checkRunnable(request.blueprint, made, context);
   const contents = new Map<string, readonly Descriptor[]>();

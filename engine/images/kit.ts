@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../command.ts';
 import { canonicalJson, type Digest, digestOf } from '../digest.ts';
@@ -10,10 +10,11 @@ import type { Blobs, Descriptor, Refs } from '../model/blob.ts';
 import type { Report } from '../model/event.ts';
 import type { Kit, NamedKit } from '../model/kit.ts';
 import { openProcessFolder } from '../process-folder.ts';
+import { rememberAttendant } from './attendant.ts';
 import { orImageFailed } from './image-failure.ts';
 import { type BootModule, findRelease, reduceModules } from './kit-modules.ts';
 import { findKitPackages, type KitPackages, unpackPackages } from './kit-packages.ts';
-import { buildKitPrograms } from './kit-programs.ts';
+import { buildKitPrograms, digestSources, programMediaType } from './kit-programs.ts';
 
 /** What {@link buildKit} works with. */
 export type KitRequest = {
@@ -34,7 +35,7 @@ const mediaTypes = {
   kernel: 'application/vnd.sheaf.kit.kernel.v1',
   initramfs: 'application/vnd.sheaf.kit.initramfs.v1.cpio',
   modules: 'application/vnd.sheaf.kit.modules.v1.squashfs',
-  program: 'application/vnd.sheaf.kit.program.v1.elf',
+  program: programMediaType,
 } as const;
 
 /**
@@ -68,6 +69,7 @@ export async function buildKit(request: KitRequest): Promise<NamedKit> {
     const kit = await makeKit(request, packages, work);
     const digest = await blobs.write(canonicalJson(kit));
     refs.set(await refOf(request.sources), digest);
+    await rememberAttendant(request.sources, kit.attendant, refs);
     report({ type: 'build', subject: 'kit', state: 'done', message: kit.version });
     return { digest, kit };
   } catch (error) {
@@ -105,7 +107,7 @@ async function makeKit(request: KitRequest, packages: KitPackages, work: string)
     report({ type: 'build', subject: 'kit', state: 'progress', message });
   const root = join(work, 'root');
   tell('compiles the supervisor and the attendant');
-  const programs = await buildKitPrograms(request.sources, work, signal);
+  const programs = await buildKitPrograms(['supervisor', 'attendant'], request.sources, work, signal);
   tell(`fetches ${packages.kernel.name} and busybox`);
   await unpackPackages([packages.kernel, packages.busybox], root, signal);
   tell('packs the kernel modules');
@@ -179,15 +181,4 @@ async function storeFile(blobs: Blobs, mediaType: string, path: string): Promise
 
 async function refOf(sources: string): Promise<string> {
   return `kit/${digestOf(canonicalJson({ recipe, sources: await digestSources(sources) }))}`;
-}
-
-/** Gives one digest for everything that the Go compiler reads: names and bytes of all sources but the tests. */
-async function digestSources(folder: string): Promise<Digest> {
-  const names = (await readdir(folder, { recursive: true }))
-    .filter((name) => (name.endsWith('.go') && !name.endsWith('_test.go')) || name === 'go.mod')
-    .sort();
-  const files = await Promise.all(
-    names.map(async (name) => [name, digestOf(await readFile(join(folder, name)))] as const),
-  );
-  return digestOf(canonicalJson(files));
 }

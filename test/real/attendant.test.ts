@@ -22,6 +22,7 @@ const running = new Set<ChildProcess>();
 test.before(async () => {
   root = await mkdtemp(join(tmpdir(), 'attendant-'));
   const programs = await buildKitPrograms(
+    ['attendant'],
     join(import.meta.dirname, '../../kit'),
     root,
     new AbortController().signal,

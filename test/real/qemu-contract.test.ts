@@ -6,7 +6,7 @@ import { openQemuDriver } from '../../engine/drivers/qemu/open-driver.ts';
 import { guestSpecOf } from '../../engine/render/guest-spec.ts';
 import { contract } from '../contracts/driver.ts';
 import { freePort } from './support/qemu-world.ts';
-import { testKit } from './support/test-home.ts';
+import { testAttendant, testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService } from './support/tiny-instance.ts';
 
@@ -20,6 +20,7 @@ contract(test, async () => {
     runtime: join(root, 'run'),
     blobs,
     kit: async () => kit,
+    attendant: testAttendant(blobs),
   });
   return {
     driver,

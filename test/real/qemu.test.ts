@@ -28,7 +28,7 @@ import {
   removeStep,
   workOf,
 } from './support/qemu-world.ts';
-import { testKit } from './support/test-home.ts';
+import { testAttendant, testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService, filesOf, tinyInstance } from './support/tiny-instance.ts';
 
@@ -184,7 +184,8 @@ test.serial('a full disk is told as such, and nothing half-made is kept', async 
     await rmdir(folder);
   });
   const [home, runtime] = [join(folder, 'home'), join(folder, 'run')];
-  const driver = await openQemuDriver({ pool: 'local', home, runtime, blobs, kit: async () => kit });
+  const parts = { blobs, kit: async () => kit, attendant: testAttendant(blobs) };
+  const driver = await openQemuDriver({ pool: 'local', home, runtime, ...parts });
   const deployment = newDeployment('full');
   const state = { server: 'local', kind: 'data', sizeBytes: 2 ** 31 } as const;
   const make = (key: string) =>

@@ -10,10 +10,11 @@ import { makeFolder, writeWhole } from '../../whole-file.ts';
 import { openChannel, plainText } from '../channel.ts';
 import { consoleIn } from './console.ts';
 import type { DriverContext } from './context.ts';
-import { ensureProgram } from './disks.ts';
 import { endConsole, startMachine } from './launch.ts';
 import { readKit } from './machine.ts';
+import { userIdOf } from './marks.ts';
 import { endProcess } from './processes.ts';
+import { ensureAttendant } from './programs.ts';
 import type { Machine } from './qemu-arguments.ts';
 import { unixSocket } from './unix-socket.ts';
 
@@ -33,7 +34,7 @@ const probeTimeoutMs = 12_000;
  * @param kit - undefined while there is none to try with: then the answer is for now only
  */
 export async function findAccelerator(
-  context: Pick<DriverContext, 'layout' | 'blobs' | 'drafts'>,
+  context: Pick<DriverContext, 'layout' | 'blobs' | 'drafts' | 'attendant'>,
   kit: Digest | undefined,
   signal: AbortSignal,
 ): Promise<Accelerator> {
@@ -53,12 +54,12 @@ export async function findAccelerator(
 }
 
 async function probe(
-  context: Pick<DriverContext, 'layout' | 'blobs' | 'drafts'>,
+  context: Pick<DriverContext, 'layout' | 'blobs' | 'drafts' | 'attendant'>,
   kitDigest: Digest,
   signal: AbortSignal,
 ): Promise<Accelerator> {
   const kit = await readKit(context.blobs, kitDigest);
-  const attendant = await ensureProgram(context, kit.attendant, 'attendant');
+  const attendant = await ensureAttendant(context, signal);
   await removeOldProbes(context.layout.runtime);
   const folder = await mkdtemp(join(context.layout.runtime, `probe-${process.pid}-`));
   const kept = consoleIn(join(folder, 'console'));
@@ -74,6 +75,8 @@ async function probe(
     },
     disks: [],
     sockets: { qmp: join(folder, 'qmp.sock'), control: join(folder, 'control.sock'), exec: [] },
+    // a kit may come in a bundle: its kernel gets no machine that is root's
+    ...(process.geteuid?.() === 0 && { user: userIdOf('probe', folder), root: folder }),
   };
   try {
     const guest = await startMachine(machine, { attendant, console: kept, signal });

@@ -1,6 +1,6 @@
 import type { LimitFunction } from 'p-limit';
 import type { Digest } from '../../digest.ts';
-import type { Blobs } from '../../model/blob.ts';
+import type { Blobs, Descriptor } from '../../model/blob.ts';
 import type { Accelerator } from './accelerator.ts';
 import type { ControlGroups } from './control-groups.ts';
 import type { Layout } from './layout.ts';
@@ -15,6 +15,8 @@ export type DriverContext = {
   /** Folder of this process for files that are not finished; swept when the process is gone. */
   readonly drafts: string;
   readonly blobs: Blobs;
+  /** This installation's own program that stands beside machines; compiled when it is not stored. */
+  readonly attendant: (signal: AbortSignal) => Promise<Descriptor>;
   /** The kit that was built last; undefined while there is none. */
   readonly kit: () => Promise<Digest | undefined>;
   /** Bounds work that keeps a whole processor busy. */

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
-import { chmod, copyFile, rm, stat } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { missingTool, toolPath } from '../../command.ts';
 import type { Digest } from '../../digest.ts';
-import { orDiskFull } from '../../disk-full.ts';
 import { EngineError } from '../../errors.ts';
 import { layerForOverlay } from '../../formats/layer.ts';
 import { readDiskHeader } from '../../formats/qcow2.ts';
@@ -16,6 +15,7 @@ import { systemCode } from '../../system-code.ts';
 import { makeFolder, settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
 import { diskPath } from './layout.ts';
+import { takeBack, withoutRights } from './without-rights.ts';
 
 /**
  * Makes the read-only disk of an image layer, once for all deployments.
@@ -64,27 +64,6 @@ async function makeDisk(
   return path;
 }
 
-/** Makes a program of a kit executable outside the blob store, whose files nobody may run. @returns its path */
-export async function ensureProgram(
-  context: Pick<DriverContext, 'layout' | 'blobs' | 'drafts'>,
-  program: Descriptor,
-  name: string,
-): Promise<string> {
-  const path = join(context.layout.programs, `${name}-${program.digest.slice('sha256:'.length)}`);
-  if (await exists(path)) return path;
-  const draft = join(context.drafts, `${name}-${crypto.randomUUID()}`);
-  try {
-    await copyFile(context.blobs.path(program.digest), draft);
-    await chmod(draft, 0o500);
-    await settle(draft, path);
-  } catch (error) {
-    throw orDiskFull(error, context.drafts);
-  } finally {
-    await rm(draft, { force: true });
-  }
-  return path;
-}
-
 /** Tells whether a path leads to a file. */
 export async function exists(path: string): Promise<boolean> {
   try {
@@ -122,7 +101,10 @@ async function packLayer(
   // squashfs-tools: lz4 costs a guest without KVM the least to read, and us the least to write
   const squash = ['-comp', 'lz4', '-quiet', '-no-progress'];
   const root = ['-root-mode', '0755', '-root-time', '0', '-mkfs-time', '0'];
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'sqfstar', ...squash, ...root, target], {
+  await writeFile(target, '', { mode: 0o600 });
+  const disk = { DISK: { path: target, isWritable: true } };
+  const command = await withoutRights(disk, ['exec', 'sqfstar', ...squash, ...root, '"$DISK"'].join(' '));
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
     env: { PATH: toolPath(), LC_ALL: 'C.UTF-8' },
     stdio: ['pipe', 'ignore', 'pipe'],
     detached: true, // a Ctrl-C in the terminal is for us alone
@@ -147,6 +129,7 @@ async function packLayer(
     child.kill('SIGKILL');
   }
   const code = await ended;
+  await takeBack(target);
   if (code === 0 && broken === undefined) return;
   throw failedDisk(layer, code, said, broken, signal);
 }
@@ -166,7 +149,7 @@ function failedDisk(
   signal: AbortSignal,
 ): unknown {
   if (signal.aborted) return new EngineError('OPERATION_INTERRUPTED', 'making a disk was stopped on request');
-  if (/failed to execute .*No such file/.test(said)) return missingTool('sqfstar');
+  if (/failed to execute .*No such file|sqfstar: not found/.test(said)) return missingTool('sqfstar');
   if (broken instanceof EngineError) return broken;
   const isFull = /No space left on device/i.test(said);
   const lines = said.trim().split('\n').slice(-3).join('\n');

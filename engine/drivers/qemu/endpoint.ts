@@ -1,19 +1,17 @@
 import { statSync } from 'node:fs';
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Digest } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import { type EndpointState, type EntryState, isExit } from '../../model/step.ts';
 import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { plainText } from '../channel.ts';
 import type { DriverContext } from './context.ts';
-import { ensureProgram } from './disks.ts';
 import { firstLine, spawnDetached } from './launch.ts';
-import { readKit } from './machine.ts';
 import { endpointMark, userIdOf } from './marks.ts';
 import type { Namespace } from './namespaces.ts';
 import { applyRules, reduceRules, requireNamespace } from './network.ts';
 import { endProcess, findProcesses, isInNamespace, isStill } from './processes.ts';
+import { ensureAttendant } from './programs.ts';
 import { listRecords, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { removeUplinkLog, startUplink, uplinkLogFolder } from './uplink.ts';
 
@@ -143,8 +141,7 @@ async function start(
   if (network === undefined)
     throw new EngineError('INTERNAL_ERROR', `endpoint ${key} comes before its deployment's network`);
   const namespace = await requireNamespace(context, deployment);
-  const kit = await readKit(context.blobs, await kitOf(context, deployment));
-  const program = await ensureProgram(context, kit.attendant, 'attendant');
+  const program = await ensureAttendant(context, signal);
   // a way out lives outside of the namespace, where only root can become somebody else
   const isAlone = isExit(state) && process.geteuid?.() !== 0;
   const user = isAlone ? undefined : context.namespaces.userOf(deployment, `endpoint ${key}`);
@@ -181,15 +178,6 @@ async function moved(identity: ProcessIdentity, namespace: Namespace): Promise<b
     await delay(5);
   }
   return false;
-}
-
-async function kitOf(context: DriverContext, deployment: string): Promise<Digest> {
-  const [image] = await listRecords(context.layout, deployment, 'image');
-  const kit = image?.state.kit ?? (await context.kit());
-  if (kit !== undefined) return kit;
-  throw new EngineError('IMAGE_MISSING', 'the guest kit is not built', {
-    hint: 'Run `sheaf build` to make it.',
-  });
 }
 
 function refused(key: string, { listen }: EndpointState, said: string): EngineError {

@@ -12,7 +12,7 @@ import { makeFolder, removeEmptyFolders } from '../../whole-file.ts';
 import { appliedFiles, applyFiles, rememberFiles } from './apply.ts';
 import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
-import { ensureDisk, ensureProgram, exists } from './disks.ts';
+import { ensureDisk, exists } from './disks.ts';
 import { findMachines, isSame } from './find-machines.ts';
 import { endConsole, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
@@ -21,6 +21,7 @@ import { tapName } from './marks.ts';
 import { connectedTaps, ensureTap, openTap, removeTap } from './namespace.ts';
 import { applyRules, requireNamespace } from './network.ts';
 import { endProcess } from './processes.ts';
+import { ensureAttendant } from './programs.ts';
 import type { Disk, Machine } from './qemu-arguments.ts';
 import { type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { rescueVolumesOf } from './rescue.ts';
@@ -182,7 +183,7 @@ async function start(
     files,
     user: context.namespaces.userOf(deployment, instance),
   });
-  const attendant = await ensureProgram(context, kit.attendant, 'attendant');
+  const attendant = await ensureAttendant(context, signal);
   const kept = consoleOf(context, deployment, instance);
   try {
     // what holds in the end is set first, so that what it means is known when the boot ends

@@ -8,7 +8,7 @@ export type Layout = {
   readonly home: string;
   /** Squashfs disks of image layers, by the layer's digest; shared by all deployments. */
   readonly disks: string;
-  /** The kits' programs, executable, by digest. */
+  /** The attendants, executable, by digest. */
   readonly programs: string;
   readonly deployments: string;
   /** Sockets and seeds; gone after a restart of the machine. */

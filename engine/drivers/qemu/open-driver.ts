@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Digest } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
-import type { Blobs } from '../../model/blob.ts';
+import type { Blobs, Descriptor } from '../../model/blob.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
 import { isExit, type Step } from '../../model/step.ts';
@@ -43,6 +43,8 @@ export type QemuDriverOptions = {
   readonly blobs: Blobs;
   /** The kit with which KVM is tried before any instance names one; undefined while none is built. */
   readonly kit: () => Promise<Digest | undefined>;
+  /** This installation's own attendant, stored; it runs with all our rights. */
+  readonly attendant: (signal: AbortSignal) => Promise<Descriptor>;
 };
 
 /** Opens the driver that runs instances as virtual machines on this machine, without any daemon. */
@@ -52,14 +54,14 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
   await makeFolder(layout.runtime);
   const user = currentUser();
   await requireOwnPath(layout.runtime, user.id);
-  const { pool, blobs, kit } = options;
+  const { pool, blobs, kit, attendant } = options;
   const drafts = await openProcessFolder(draftsFolder(layout));
   const rights = await findRights(user);
   const findings = new Map<Digest | undefined, Promise<Accelerator>>();
   const accelerator: DriverContext['accelerator'] = async (kitDigest, signal) => {
     const known = findings.get(kitDigest);
     if (known !== undefined) return await known;
-    const finding = findAccelerator({ layout, blobs, drafts }, kitDigest, signal);
+    const finding = findAccelerator({ layout, blobs, drafts, attendant }, kitDigest, signal);
     findings.set(kitDigest, finding);
     finding.catch(() => findings.delete(kitDigest)); // an interrupted trial found nothing
     return await finding;
@@ -73,6 +75,7 @@ export async function openQemuDriver(options: QemuDriverOptions): Promise<Driver
     drafts,
     blobs,
     kit,
+    attendant,
     heavy: pLimit(2),
     disksInMaking: new Map(),
     rules: pLimit(1),

@@ -3,11 +3,12 @@ import { EngineError } from '../../errors.ts';
 import type { Step } from '../../model/step.ts';
 import type { StepContext } from '../driver.ts';
 import type { DriverContext } from './context.ts';
-import { ensureDisk, ensureProgram } from './disks.ts';
+import { ensureDisk } from './disks.ts';
 import { ensureEndpoint, removeEndpoint } from './endpoint.ts';
 import { ensureInstance, removeInstance } from './instance.ts';
 import { readKit } from './machine.ts';
 import { applyRules, ensureNetwork, reduceRules } from './network.ts';
+import { ensureAttendant } from './programs.ts';
 import { fingerprintOf, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
 import { ensureVolume, volumePath } from './volumes.ts';
 
@@ -53,8 +54,8 @@ async function ensure(context: DriverContext, step: Ensure, work: StepContext): 
     case 'image': {
       const record: ObjectRecord<'image'> = { ...common, kind: step.kind, state: step.desired };
       await around(context, id, record, async () => {
-        const kit = await readKit(context.blobs, record.state.kit);
-        await ensureProgram(context, kit.attendant, 'attendant');
+        await readKit(context.blobs, record.state.kit);
+        await ensureAttendant(context, signal);
         await Promise.all(record.state.layers.map((layer) => ensureDisk(context, layer, signal)));
       });
       return;

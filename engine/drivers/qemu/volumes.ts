@@ -1,4 +1,4 @@
-import { chmod, chown, rm, truncate, writeFile } from 'node:fs/promises';
+import { chmod, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../../command.ts';
 import { orDiskFull } from '../../disk-full.ts';
@@ -9,7 +9,7 @@ import { settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
 import { exists } from './disks.ts';
 import { objectPath } from './layout.ts';
-import { userIdOf } from './marks.ts';
+import { type LentFiles, withoutRights } from './without-rights.ts';
 
 const copyTimeoutMs = 3_600_000;
 
@@ -91,31 +91,21 @@ async function growVolume(
   signal: AbortSignal,
 ): Promise<void> {
   await throughRaw(context, path, signal, async (raw) => {
-    const convert = ['convert', '-f', 'qcow2', '-O', 'raw', path, raw];
-    await runCommand('qemu-img', convert, { signal, timeoutMs: copyTimeoutMs });
+    await writeFile(raw, '', { mode: 0o600, flag: 'wx' });
+    const grown = { RAW: { path: raw, isWritable: true } };
+    const from = { VOLUME: { path, isWritable: false } };
+    const copy = 'qemu-img convert -f qcow2 -O raw "$VOLUME" "$RAW"';
+    await runWithoutRights({ ...from, ...grown }, copy, signal);
     await truncate(raw, sizeBytes);
     // replays the journal; 1 says that something was repaired, which a machine that was cut off explains
-    await withoutRights('e2fsck -fy /proc/self/fd/3 || [ $? -eq 1 ]', raw, signal);
-    await withoutRights('resize2fs /proc/self/fd/3', raw, signal);
+    await runWithoutRights(grown, 'e2fsck -fy "$RAW" || [ $? -eq 1 ]', signal);
+    await runWithoutRights(grown, 'resize2fs "$RAW"', signal);
   });
 }
 
-/**
- * Runs a program on a disk that a guest wrote: as a user to whom nothing else belongs, without rights and network.
- *
- * @param script - finds the disk as descriptor 3, since that user may not enter our folders
- */
-async function withoutRights(script: string, raw: string, signal: AbortSignal): Promise<void> {
-  const options = { signal, timeoutMs: copyTimeoutMs };
-  if (process.geteuid?.() !== 0) {
-    await runCommand('sh', ['-c', 'exec 3<>"$1"; eval "$2"', 'sh', raw, script], options);
-    return;
-  }
-  const user = userIdOf('disks', raw);
-  await chown(raw, user, user);
-  const become = `setpriv --reuid ${user} --regid ${user} --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all`;
-  const enter = `exec 3<>"$1"; exec unshare --net --ipc -- ${become} -- sh -c "ulimit -c 0; $2"`;
-  await runCommand('sh', ['-c', enter, 'sh', raw, script], options);
+async function runWithoutRights(files: LentFiles, script: string, signal: AbortSignal): Promise<void> {
+  const [program = '', ...args] = await withoutRights(files, script);
+  await runCommand(program, args, { signal, timeoutMs: copyTimeoutMs });
 }
 
 async function throughRaw(

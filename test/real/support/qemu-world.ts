@@ -10,7 +10,7 @@ import { openQemuDriver } from '../../../engine/drivers/qemu/open-driver.ts';
 import type { Blobs } from '../../../engine/model/blob.ts';
 import type { Desired, ObjectKind, Step } from '../../../engine/model/step.ts';
 import { openBlobs } from '../../../engine/store/blob-folder.ts';
-import { testHome } from './test-home.ts';
+import { testAttendant, testHome } from './test-home.ts';
 
 /** Whether KVM works takes a while to find out where it does not, and no test changes it. */
 const knownFinding = join(testHome, 'qemu/accelerator.json');
@@ -48,7 +48,8 @@ export async function openQemuWorld(
   await mkdir(dirname(knownFinding), { recursive: true, mode: 0o700 });
   await copyFile(knownFinding, finding).catch(() => undefined);
   t.teardown(() => copyFile(finding, knownFinding).catch(() => undefined));
-  const driver = await openQemuDriver({ pool: 'local', home, runtime, blobs, kit: async () => stored.kit });
+  const parts = { blobs, kit: async () => stored.kit, attendant: testAttendant(blobs) };
+  const driver = await openQemuDriver({ pool: 'local', home, runtime, ...parts });
   return { driver, blobs, home, runtime };
 }
 

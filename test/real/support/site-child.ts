@@ -1,7 +1,7 @@
 import type { DeploymentIdentity } from '../../../engine/drivers/driver.ts';
 import { openQemuDriver } from '../../../engine/drivers/qemu/open-driver.ts';
 import { performAll, smallSite } from './site-steps.ts';
-import { testKit } from './test-home.ts';
+import { testAttendant, testKit } from './test-home.ts';
 
 /** What the program is told, as JSON, by its only argument. */
 export type SiteOrder = {
@@ -17,7 +17,8 @@ export type SiteOrder = {
 const order = JSON.parse(process.argv[2] ?? '') as SiteOrder;
 const { blobs, digest: kit } = await testKit();
 const { home, runtime } = order;
-const driver = await openQemuDriver({ pool: 'local', home, runtime, blobs, kit: async () => kit });
+const parts = { blobs, kit: async () => kit, attendant: testAttendant(blobs) };
+const driver = await openQemuDriver({ pool: 'local', home, runtime, ...parts });
 const site = await smallSite(blobs, kit, order.subnet, order.port);
 console.log('begins');
 await performAll(driver, order.deployment, site, order.direction);

@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeAttendant } from '../../../engine/images/attendant.ts';
 import type { BuildContext } from '../../../engine/images/context.ts';
 import { buildKit } from '../../../engine/images/kit.ts';
-import type { Blobs } from '../../../engine/model/blob.ts';
+import type { Blobs, Descriptor } from '../../../engine/model/blob.ts';
 import type { NamedKit } from '../../../engine/model/kit.ts';
 import { openBlobs } from '../../../engine/store/blob-folder.ts';
 import { openStore } from '../../../engine/store/store.ts';
@@ -34,6 +35,20 @@ export async function openTestHome(): Promise<BuildContext & { readonly close: (
     signal: new AbortController().signal,
     report: () => undefined,
     close: () => store.close(),
+  };
+}
+
+/** Gives a function that stores the attendant of these sources where a driver looks for it. */
+export function testAttendant(blobs: Blobs): (signal: AbortSignal) => Promise<Descriptor> {
+  return async (signal) => {
+    const { close, ...context } = await openTestHome();
+    try {
+      const made = await makeAttendant({ sources: join(checkout, 'kit'), ...context, signal });
+      if (!(await blobs.has(made.digest))) await blobs.write(await context.blobs.read(made.digest));
+      return made;
+    } finally {
+      close();
+    }
   };
 }
 

@@ -30,7 +30,12 @@ export async function openWorkshop(): Promise<Workshop> {
 
 async function makeSupervisor(folder: string): Promise<string> {
   await mkdir(folder, { recursive: true });
-  const programs = await buildKitPrograms(join(checkout, 'kit'), folder, new AbortController().signal);
+  const programs = await buildKitPrograms(
+    ['supervisor'],
+    join(checkout, 'kit'),
+    folder,
+    new AbortController().signal,
+  );
   const path = join(folder, 'supervisor');
   await writeFile(`${path}.new`, programs.supervisor);
   await chmod(`${path}.new`, 0o755);
