@@ -5,6 +5,7 @@ import { findPublished, isBundle, openPackedBundle, packedSourceOf, parseWanted 
 import { toolPackages } from '../engine/command.ts';
 import { machineTools } from '../engine/drivers/qemu/isolation.ts';
 import { openQemuDriver } from '../engine/drivers/qemu/open-driver.ts';
+import { readAttendantPin } from '../engine/images/attendant.ts';
 import { Engine, type Report } from '../engine/index.ts';
 import { openBlobs } from '../engine/store/blob-folder.ts';
 import type { Bundles } from './bundles.ts';
@@ -13,6 +14,7 @@ import { composeCatalogs, composeJudge } from './compose-catalogs.ts';
 import type { Settings } from './settings.ts';
 
 const programFolder = fileURLToPath(new URL('..', import.meta.url));
+const kitSources = join(programFolder, 'kit');
 
 /** Puts the engine together; the one place that names the drivers. Cheap: nothing is opened or tried before it is needed. */
 export async function composeEngine(settings: Settings, context: CatalogContext): Promise<Engine> {
@@ -22,7 +24,7 @@ export async function composeEngine(settings: Settings, context: CatalogContext)
     home,
     keyFile: join(config, 'secrets.key'),
     catalogs: [join(programFolder, 'appliances')],
-    kitSources: join(programFolder, 'kit'),
+    kitSources,
     templates: join(programFolder, 'templates'),
     workingDirectory: process.cwd(),
     pools: [{ name: 'local', driver: 'qemu', range: '10.83.0.0/16' }],
@@ -55,7 +57,13 @@ export type CatalogContext = {
 export function composeBundles(settings: Settings, options: CatalogOptions, report: Report): Bundles {
   return {
     judge: composeJudge(settings, options, report),
-    prerequisites: [...new Set(machineTools.map((tool) => toolPackages[tool] ?? tool))].sort(),
+    prerequisites: async ({ kit }) => {
+      const pin = await readAttendantPin(kitSources);
+      // a bundle that another version packed brings another attendant, which is never run: ours is compiled then
+      const isBrought = kit === undefined || kit.parts.some(({ digest }) => digest === pin?.program);
+      const tools = [...machineTools, ...(isBrought ? [] : ['go'])];
+      return [...new Set(tools.map((tool) => toolPackages[tool] ?? tool))].sort();
+    },
   };
 }
 

@@ -18,7 +18,7 @@ export function addInspect(program: Command, run: RunVerb): void {
       run('reads', async (host) => {
         const { prerequisites } = await host.bundles();
         const bundle = await openBundle(file);
-        const inspection = inspect(bundle, prerequisites);
+        const inspection = inspect(bundle, await prerequisites(bundle.contents.list));
         await bundle.close();
         if (host.isJson) host.printJson(inspection);
         else host.print(formatInspection(inspection, host.style));

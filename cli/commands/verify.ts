@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { checkParts, openBundle } from '../../catalog/index.ts';
+import { type BundleForm, checkParts, openBundle } from '../../catalog/index.ts';
 import type { CatalogOptions } from '../catalogs.ts';
 import type { RunVerb } from '../host.ts';
 import { example } from '../options.ts';
@@ -31,7 +31,7 @@ export function addVerify(program: Command, run: RunVerb): void {
           else
             host.print(
               [
-                `${visibleLine(`${list.name} ${list.version}`)} is whole: ${checkedBytes} bytes checked`,
+                wholeness(`${list.name} ${list.version}`, note.form, checkedBytes),
                 `identity: ${digest}`,
                 `signatures: ${signatures.state}; ${visibleLine(signatures.reason)}`,
               ].join('\n'),
@@ -42,4 +42,10 @@ export function addVerify(program: Command, run: RunVerb): void {
         }
       }),
     );
+}
+
+/** Says what was found whole: of a thin bundle and a delta only what they hold. */
+function wholeness(name: string, form: BundleForm, bytes: number): string {
+  const what = form === 'thick' ? 'is whole' : `is a ${form} bundle; all that it holds is whole`;
+  return `${visibleLine(name)} ${what}: ${bytes} bytes checked`;
 }

@@ -18,7 +18,10 @@ export type Kit = {
   readonly modules: Descriptor;
   /** The supervisor alone, a static program, for drivers that run containers. */
   readonly supervisor: Descriptor;
-  /** Static host program that keeps a console log in bounds and holds endpoints. */
+  /**
+   * Static host program that stands beside machines, for servers that cannot compile their own. It is taken from a kit only
+   * when its digest is the one that the installation names: see `engine/images/attendant.ts`.
+   */
   readonly attendant: Descriptor;
 };
 

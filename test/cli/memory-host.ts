@@ -30,7 +30,7 @@ export function memoryHost(
       },
       bundles: async () => ({
         judge: async () => ({ state: 'unsigned', keys: [], reason: 'this host knows no keys' }),
-        prerequisites: [],
+        prerequisites: async () => [],
       }),
       catalogs: async () => {
         throw new EngineError('INTERNAL_ERROR', 'this host has no catalogs');

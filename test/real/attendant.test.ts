@@ -8,6 +8,8 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { runCommand } from '../../engine/command.ts';
+import { digestOf } from '../../engine/digest.ts';
+import { readAttendantPin } from '../../engine/images/attendant.ts';
 import { buildKitPrograms } from '../../engine/images/kit-programs.ts';
 
 // names of network interfaces are short, and several runs may share a machine
@@ -41,6 +43,13 @@ test.after.always(async () => {
   for (const name of [mark, `${mark}g`]) await runCommand('ip', ['netns', 'delete', name]);
   await runCommand('ip', ['address', 'delete', `${outer}/32`, 'dev', 'lo']);
   await rm(root, { recursive: true, force: true });
+});
+
+test.serial('it is the program that the checkout names, where Go is of that version', async (t) => {
+  const pin = await readAttendantPin(join(import.meta.dirname, '../../kit'));
+  const { stdout } = await runCommand('go', ['env', 'GOVERSION'], { environment: { HOME: root } });
+
+  t.true(pin?.go !== stdout.trim() || pin?.program === digestOf(await readFile(attendant)));
 });
 
 test.serial('an instance sees who its clients are, and a local one as the gateway', async (t) => {

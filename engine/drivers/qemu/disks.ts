@@ -99,8 +99,20 @@ async function packLayer(
 ): Promise<void> {
   await makeFolder(context.layout.disks);
   // squashfs-tools: lz4 costs a guest without KVM the least to read, and us the least to write
-  const squash = ['-comp', 'lz4', '-quiet', '-no-progress'];
-  const root = ['-root-mode', '0755', '-root-time', '0', '-mkfs-time', '0'];
+  const squash = ['-comp', 'lz4', '-quiet', '-no-progress', '-force']; // into the file that it is lent
+  // version 4.5 leaves the root to whoever runs it; in the guest it is hidden by the writable layer's
+  const root = [
+    '-root-mode',
+    '0755',
+    '-root-uid',
+    '0',
+    '-root-gid',
+    '0',
+    '-root-time',
+    '0',
+    '-mkfs-time',
+    '0',
+  ];
   await writeFile(target, '', { mode: 0o600 });
   const disk = { DISK: { path: target, isWritable: true } };
   const command = await withoutRights(disk, ['exec', 'sqfstar', ...squash, ...root, '"$DISK"'].join(' '));
