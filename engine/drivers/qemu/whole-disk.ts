@@ -9,10 +9,10 @@ import { settle } from '../../whole-file.ts';
 import { plainText } from '../channel.ts';
 import type { GuestReport } from '../supervisor.ts';
 import type { DriverContext } from './context.ts';
-import { ensureProgram, soundDisk } from './disks.ts';
+import { soundDisk } from './disks.ts';
 import { objectPath } from './layout.ts';
-import { readKit } from './machine.ts';
 import type { Namespace } from './namespaces.ts';
+import { ensureAttendant } from './programs.ts';
 import type { Disk } from './qemu-arguments.ts';
 
 /** What a probe of an instance needs to know of it. */
@@ -76,20 +76,21 @@ export async function probe(
   if (target === undefined || state.health === undefined)
     return { condition: 'running', healthy: null, message: '' };
   const { probe: how, timeoutMs } = state.health;
-  const { attendant } = await readKit(context.blobs, state.kit);
-  const program = await ensureProgram(context, attendant, 'attendant');
   const [enter = '', ...words] = namespace.enter;
   const asked = ['probe', '--address', `${target.address}:${target.port}`];
   const page = how.kind === 'http' ? ['--path', how.path] : [];
   const limit = Math.min(timeoutMs, longestProbeMs);
   try {
+    const program = await ensureAttendant(context, signal);
     await runCommand(enter, [...words, program, ...asked, ...page, '--timeout', `${limit}ms`], {
       signal,
       timeoutMs: limit + 2000,
     });
     return { condition: 'running', healthy: true, message: '' };
   } catch (error) {
-    if (!(error instanceof EngineError) || error.code !== 'TOOL_FAILED') throw error;
+    if (!(error instanceof EngineError)) throw error;
+    if (error.code === 'TOOL_MISSING') return { condition: 'running', healthy: null, message: error.message };
+    if (error.code !== 'TOOL_FAILED') throw error;
     const reason = plainText(error.message.replace(/^\S+ ended with 1: /, ''));
     return isYoung
       ? { condition: 'starting', healthy: null, message: 'boots' }
