@@ -10,6 +10,7 @@ export type { BundleForm, FormNote } from './layout.ts';
 export { mediaTypes } from './media-types.ts';
 export { type BundleFile, openBundle } from './open-bundle.ts';
 export { type Catalog, openCatalog } from './open-catalog.ts';
+export { openOuterCatalog } from './outer-catalog.ts';
 export { type PackedFile, packFile } from './pack-bundle.ts';
 export { isBundle, openPackedBundle } from './packed-bundle.ts';
 export { type Published, publish } from './publish.ts';

@@ -44,7 +44,12 @@ export async function findPublished(catalogs: readonly Catalog[], wanted: Wanted
   throw versionMissing(wanted, asked);
 }
 
-async function openEntry(catalog: Catalog, entry: CatalogEntry): Promise<FoundBundle> {
+/**
+ * Opens a version of a catalog, and judges its signatures.
+ *
+ * @throws EngineError CATALOG_CORRUPT, SIGNATURE_…, KEY_EXPIRED, BUNDLE_…, as the catalog does
+ */
+export async function openEntry(catalog: Catalog, entry: CatalogEntry): Promise<FoundBundle> {
   const { shelf, policy, isInsecure, now, report, signal } = catalog.options;
   const repository = shelf.repository(entry.name);
   const bundle = await openRemote(repository, entry, signal);

@@ -7,7 +7,8 @@ import type { ImageFetcher } from '../engine/model/image-fetcher.ts';
 export type CatalogOptions = {
   /** Folders and `oci://host/path`; those of the settings when absent. */
   readonly catalog?: readonly string[];
-  readonly insecure?: true;
+  /** `files`: bundles that come as files are taken, since they are only looked at; catalogs are not. */
+  readonly insecure?: true | 'files';
 };
 
 /** What the verbs that handle catalogs are given, put together beside the engine. */

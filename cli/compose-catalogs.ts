@@ -140,7 +140,7 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
 export function composeJudge(settings: Settings, options: CatalogOptions, report: Report): JudgeSignatures {
   return judgeFiles({
     policy: () => readPolicy(join(settings.config, 'trust.yaml')),
-    isInsecure: options.insecure === true,
+    isInsecure: options.insecure !== undefined,
     now: Date.now,
     report,
   });

@@ -1,7 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findPublished, isBundle, openPackedBundle, packedSourceOf, parseWanted } from '../catalog/index.ts';
+import {
+  findPublished,
+  isBundle,
+  openOuterCatalog,
+  openPackedBundle,
+  packedSourceOf,
+  parseWanted,
+} from '../catalog/index.ts';
 import { toolPackages } from '../engine/command.ts';
 import { machineTools } from '../engine/drivers/qemu/isolation.ts';
 import { openQemuDriver } from '../engine/drivers/qemu/open-driver.ts';
@@ -39,6 +46,11 @@ export async function composeEngine(settings: Settings, context: CatalogContext)
       const catalogs = openCatalogs(settings, context);
       const packed = packedSourceOf(await findPublished(await catalogs.usual(report), wanted));
       return { ...packed, close: () => catalogs.close() };
+    },
+    openOuterCatalogs: async ({ report }) => {
+      const catalogs = openCatalogs(settings, context);
+      const usual = await catalogs.usual(report);
+      return { catalogs: usual.map(openOuterCatalog), close: () => catalogs.close() };
     },
     clock: Date.now,
     newId,

@@ -4,6 +4,7 @@ import type { Driver } from './drivers/driver.ts';
 import type { Blobs, Descriptor } from './model/blob.ts';
 import type { Report } from './model/event.ts';
 import type { ImageFetcher } from './model/image-fetcher.ts';
+import type { OpenOuterCatalogs } from './model/outer-appliances.ts';
 import type { OpenPacked } from './model/packed-source.ts';
 import type { PackingList } from './model/packing-list.ts';
 import type { Pool } from './model/pool.ts';
@@ -43,6 +44,8 @@ export type EngineOptions = {
   readonly images?: ImageFetcher;
   /** Opens sources that come packed; without it every source is a folder. */
   readonly openPacked?: OpenPacked;
+  /** Opens the catalogs that are asked for appliances which no folder has; absent where there are none. */
+  readonly openOuterCatalogs?: OpenOuterCatalogs;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** Makes ids of 12 lower-case letters and digits, the first a letter. */

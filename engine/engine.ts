@@ -6,6 +6,7 @@ import { graphOfSource } from './compile/graph-of-source.ts';
 import { inputInvalid, type Loaded, load, requireSound } from './compile/load.ts';
 import { changedNames, guestPlatform, lockOf, lockText } from './compile/lock.ts';
 import type { CompileInputs } from './compile/settle-parameters.ts';
+import type { Digest } from './digest.ts';
 import type { DeploymentIdentity, Driver } from './drivers/driver.ts';
 import type {
   BuildAnswer,
@@ -45,6 +46,7 @@ import { filesToPack } from './packing/files-to-pack.ts';
 import { loadPacked, withoutInputs } from './packing/load-packed.ts';
 import { makePackingList } from './packing/make-list.ts';
 import { orStored } from './packing/or-stored.ts';
+import { type OpenOuterAppliances, openOuterAppliances } from './packing/outer-appliances.ts';
 import { checkPackedImages, packedClosure } from './packing/packed-closure.ts';
 import { scanSecrets } from './packing/scan-secrets.ts';
 import type { Problem } from './problems.ts';
@@ -117,7 +119,7 @@ export class Engine {
    * @throws EngineError SOURCE_MISSING, INPUT_INVALID; with `builds` those of `build`
    */
   async lock(path: string, { update, builds }: LockRequest, options: CallOptions): Promise<LockAnswer> {
-    const { source, compiled } = requireSound(path, await this.#load(path, null, update));
+    const { source, compiled } = requireSound(path, await this.#load(path, null, options, update));
     const context = await this.#buildContext(options);
     const { kitSources } = this.#options;
     if (builds) {
@@ -149,7 +151,7 @@ export class Engine {
     const context = await this.#buildContext(options);
     const folders = await this.#applianceFolders(names);
     const loaded = await Promise.all(
-      folders.map(async (folder) => requireSound(folder, await this.#load(folder, null))),
+      folders.map(async (folder) => requireSound(folder, await this.#load(folder, null, options))),
     );
     const images = loaded.flatMap(({ compiled }) => compiled.images);
     // before the kit, which anybody can build: who may not build images is told at once
@@ -184,7 +186,7 @@ export class Engine {
     const { blobs, store } = await this.#open();
     const context = { blobs, refs: store.refs };
     const [folder = ''] = await this.#applianceFolders([name]);
-    const [needed] = requireSound(folder, await this.#load(folder, null)).compiled.images;
+    const [needed] = requireSound(folder, await this.#load(folder, null, silent)).compiled.images;
     const made = needed && (await findNeeded(needed, context));
     if (needed === undefined || made === undefined)
       throw new EngineError('IMAGE_MISSING', `the image of ${name} is not stored here`, {
@@ -200,7 +202,7 @@ export class Engine {
    * @throws EngineError SOURCE_MISSING, INPUT_INVALID; as `build` does
    */
   async pack(path: string, options: CallOptions): Promise<PackAnswer> {
-    const { source, compiled } = requireSound(path, await this.#load(path, null));
+    const { source, compiled } = requireSound(path, await this.#load(path, null, options));
     const { blueprint } = compile(source, withoutInputs, checkTemplate);
     const { kitSources } = this.#options;
     const files = filesToPack(source);
@@ -406,9 +408,32 @@ export class Engine {
     await opened.close();
   }
 
-  async #load(path: string, inputs: CompileInputs | null, update: readonly string[] = []): Promise<Loaded> {
+  async #load(
+    path: string,
+    inputs: CompileInputs | null,
+    options: CallOptions,
+    update: readonly string[] = [],
+  ): Promise<Loaded> {
     const { catalogs, workingDirectory } = this.#options;
-    return await load(path, inputs, { catalogs, workingDirectory, update });
+    const folders = { catalogs, workingDirectory, update };
+    return await this.#withOuter(options, async (outer) =>
+      load(path, inputs, { ...folders, ...(outer && { outer }) }),
+    );
+  }
+
+  async #withOuter<T>(
+    call: CallOptions,
+    use: (outer: OpenOuterAppliances | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { home, openOuterCatalogs: open } = this.#options;
+    if (open === undefined) return await use(undefined);
+    const scratch = join(home, 'scratch');
+    const outer = openOuterAppliances({ open, folder: join(home, 'fetched'), scratch, call });
+    try {
+      return await use(outer);
+    } finally {
+      await outer.close();
+    }
   }
 
   /** Reads a folder, or opens what comes packed; the latter stays open while `use` works. */
@@ -421,7 +446,7 @@ export class Engine {
     const opened = await this.#options.openPacked?.(source, options);
     // a delta's texts may be stored already, but what only reads must not make a store
     const packed = opened && inputs ? orStored(opened, (await this.#open()).blobs) : opened;
-    if (packed === undefined) return await use(await this.#load(source, inputs), undefined);
+    if (packed === undefined) return await use(await this.#load(source, inputs, options), undefined);
     try {
       const scratch = join(this.#options.home, 'scratch');
       return await use(await loadPacked(source, packed, inputs, scratch), packed);
@@ -507,6 +532,10 @@ export class Engine {
     return {
       ...{ blobs, refs: store.refs, scratch, cache, signal, report },
       ...(images && { images }),
+      ...(this.#options.openOuterCatalogs && {
+        storePublished: async (identity: Digest) =>
+          await this.#withOuter({ signal, report }, async (outer) => outer?.storeParts(identity, blobs)),
+      }),
       buildApart: async (requests) =>
         await buildApart({ folders: { home, keyFile }, requests }, { signal, report }),
     };

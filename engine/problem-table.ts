@@ -56,6 +56,8 @@ export const problemTable = {
   // Appliances in use
   APPLIANCE_UNKNOWN: error('No appliance or assembly has this name.'),
   VERSION_UNSATISFIABLE: error('No version that exists is in the range.'),
+  VERSION_YANKED: warning('A version in use was withdrawn from its catalog.'),
+  CATALOG_FAILED: error('A catalog that may have an appliance cannot be reached or must not be believed.'),
   ASSEMBLY_RECURSIVE: error('An assembly contains itself.'),
   NESTING_TOO_DEEP: error('Assemblies are nested more than 16 deep.'),
   APPLICATION_TOO_LARGE: error('The application expands to more appliances than are allowed.'),

@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
 import type { LockAnswer } from '../../engine/index.ts';
+import type { CatalogOptions } from '../catalogs.ts';
 import type { RunVerb } from '../host.ts';
-import { collect, example } from '../options.ts';
-import { startReporter } from '../output/reporter.ts';
+import { collect, example, takeCatalogOptions } from '../options.ts';
+import { reportWarnings, startReporter } from '../output/reporter.ts';
 import { visibleLine } from '../output/visible.ts';
+
+type LockOptions = { readonly update?: readonly string[]; readonly build?: boolean } & CatalogOptions;
 
 /** Adds `lock`: exact versions, written beside the description. */
 export function addLock(program: Command, run: RunVerb): void {
-  program
+  const command = program
     .command('lock')
     .summary('choose exact versions and write sheaf.lock')
     .description(
@@ -23,21 +26,21 @@ export function addLock(program: Command, run: RunVerb): void {
       '--build',
       'build what is not stored, so that its packages are known; what is updated is built anew',
     )
-    .addHelpText('after', example('lock applications/guestbook', 'lock applications/guestbook --update php'))
-    .action((path: string, options: { update?: readonly string[]; build?: boolean }) =>
-      run('changes', async (host) => {
-        const request = { update: options.update ?? [], builds: options.build ?? false };
-        const engine = await host.engine();
-        const reporter = request.builds ? await startReporter(host, `lock ${path}`) : undefined;
-        const report = reporter?.report ?? (() => undefined);
-        const result = await engine
-          .lock(path, request, { signal: host.signal, report })
-          .finally(() => reporter?.end());
-        if (host.isJson) host.printJson(request.builds ? { type: 'result', ...result } : result);
-        else host.print(linesOf(result).join('\n'));
-        return 0;
-      }),
-    );
+    .addHelpText('after', example('lock applications/guestbook', 'lock applications/guestbook --update php'));
+  takeCatalogOptions(command).action((path: string, options: LockOptions) =>
+    run('changes', async (host) => {
+      const request = { update: options.update ?? [], builds: options.build ?? false };
+      const engine = await host.engine(options);
+      const reporter = request.builds ? await startReporter(host, `lock ${path}`) : undefined;
+      const report = reporter?.report ?? reportWarnings(host);
+      const result = await engine
+        .lock(path, request, { signal: host.signal, report })
+        .finally(() => reporter?.end());
+      if (host.isJson) host.printJson(request.builds ? { type: 'result', ...result } : result);
+      else host.print(linesOf(result).join('\n'));
+      return 0;
+    }),
+  );
 }
 
 function linesOf({ file, changed, unpinned }: LockAnswer): readonly string[] {

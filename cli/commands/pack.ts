@@ -10,8 +10,9 @@ import {
 import { EngineError } from '../../engine/errors.ts';
 import type { Report } from '../../engine/index.ts';
 import type { Descriptor } from '../../engine/model/blob.ts';
+import type { CatalogOptions } from '../catalogs.ts';
 import type { Host, RunVerb } from '../host.ts';
-import { collect, example } from '../options.ts';
+import { collect, example, takeCatalogOptions } from '../options.ts';
 import { reportWarnings, startReporter } from '../output/reporter.ts';
 
 type PackOptions = {
@@ -19,11 +20,11 @@ type PackOptions = {
   readonly thin?: true;
   readonly deltaFrom?: string;
   readonly base?: readonly string[];
-};
+} & CatalogOptions;
 
 /** Adds `pack`: an application becomes one file. */
 export function addPack(program: Command, run: RunVerb): void {
-  program
+  const command = program
     .command('pack')
     .summary('pack an application with all that it needs into one file')
     .description(
@@ -46,22 +47,22 @@ export function addPack(program: Command, run: RunVerb): void {
         'pack applications/guestbook -o update.sheaf --delta-from guestbook-1.0.0.sheaf',
         'pack update.sheaf --base guestbook-1.0.0.sheaf -o guestbook-1.1.0.sheaf',
       ),
-    )
-    .action((source: string, options: PackOptions) =>
-      run('changes', async (host) => {
-        if (options.thin && options.deltaFrom !== undefined)
-          throw new EngineError('USAGE_WRONG', '--thin and --delta-from exclude each other');
-        // in a pipe the digest stands alone
-        const isPlain = !host.isTerminal && !host.isJson;
-        const reporter = isPlain
-          ? { report: reportWarnings(host), end: () => undefined }
-          : await startReporter(host, `pack ${source}`);
-        const packed = await pack(source, options, host, reporter.report).finally(() => reporter.end());
-        if (host.isJson) host.printJson({ type: 'result', ...packed });
-        else host.print(packed.digest);
-        return 0;
-      }),
     );
+  takeCatalogOptions(command).action((source: string, options: PackOptions) =>
+    run('changes', async (host) => {
+      if (options.thin && options.deltaFrom !== undefined)
+        throw new EngineError('USAGE_WRONG', '--thin and --delta-from exclude each other');
+      // in a pipe the digest stands alone
+      const isPlain = !host.isTerminal && !host.isJson;
+      const reporter = isPlain
+        ? { report: reportWarnings(host), end: () => undefined }
+        : await startReporter(host, `pack ${source}`);
+      const packed = await pack(source, options, host, reporter.report).finally(() => reporter.end());
+      if (host.isJson) host.printJson({ type: 'result', ...packed });
+      else host.print(packed.digest);
+      return 0;
+    }),
+  );
 }
 
 async function pack(source: string, options: PackOptions, host: Host, report: Report): Promise<PackedFile> {
@@ -70,7 +71,7 @@ async function pack(source: string, options: PackOptions, host: Host, report: Re
   const form = { file, ...(thin && { thin }), ...(deltaFrom !== undefined && { deltaFrom }) };
   if (!(await isBundle(source))) {
     if (bases.length > 0) throw new EngineError('USAGE_WRONG', '--base is for a source that is a bundle');
-    const { list, blobs } = await (await host.engine()).pack(source, call);
+    const { list, blobs } = await (await host.engine(options)).pack(source, call);
     const open = (part: Descriptor) => blobs.open(part.digest);
     return await packFile({ ...form, contents: contentsOf(list), source: { open } }, call);
   }

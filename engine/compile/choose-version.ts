@@ -14,6 +14,26 @@ export function chooseVersion(
   at: Spot,
   sink: FindingSink,
 ): Description {
+  const chosen = choose(source, found, path, at, sink);
+  const version = String(memberOf(chosen.value, 'version'));
+  const reason = found.yanked?.get(version);
+  if (reason !== undefined)
+    sink({
+      code: 'VERSION_YANKED',
+      at,
+      message: `${nameOf(chosen)} ${version} was withdrawn: ${reason}`,
+      hint: `Run sheaf lock --update ${nameOf(chosen)} to choose another one that the range allows.`,
+    });
+  return chosen;
+}
+
+function choose(
+  source: Source,
+  found: Extract<Resolution, { readonly kind: 'found' }>,
+  path: string,
+  at: Spot,
+  sink: FindingSink,
+): Description {
   const { lock, unlocked } = source;
   const entry =
     lock !== null && Object.hasOwn(lock.lock.appliances, path) ? lock.lock.appliances[path] : undefined;

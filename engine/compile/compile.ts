@@ -199,12 +199,15 @@ function imageOf(
   if (files?.image === undefined) return [];
   const { name, version } = described.model;
   const { folder } = described.description;
-  const pins = pinsOf(source, described.model);
+  const { published } = described.description;
+  const image = published?.images[`${name}@${version}`];
+  const pins = published === undefined ? pinsOf(source, described.model) : undefined;
   return [
     {
       ...{ name, version, image: files.image, folder },
       ...(files.setup && { setup: files.setup.text }),
       ...(pins && { pins }),
+      ...(published && image && { published: { identity: published.identity, image } }),
     },
   ];
 }

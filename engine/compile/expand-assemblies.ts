@@ -1,7 +1,7 @@
 import { nameHint } from '../formats/nearest-name.ts';
 import type { Application, Assembly, Use } from '../model/assembly.ts';
 import type { FindingSink } from '../model/finding.ts';
-import type { Description, Source } from '../model/source.ts';
+import { type Description, type KnownVersion, resolutionKey, type Source } from '../model/source.ts';
 import { chooseVersion } from './choose-version.ts';
 import { type Described, type DescribedBy, isAppliance, isAssembly, spotAt } from './described.ts';
 import type { Part, Scope, Tree } from './tree.ts';
@@ -73,7 +73,7 @@ function chooseDescription(
   const { uses } = member.use;
   const at = useSpot(member, ['uses'], 'value');
   const name = uses.split('@', 1)[0] ?? uses;
-  const resolution = source.resolutions.get(uses);
+  const resolution = source.resolutions.get(resolutionKey(member.scope.described.description, uses));
   switch (resolution?.kind) {
     case undefined:
       return undefined;
@@ -95,7 +95,7 @@ function chooseDescription(
         code: 'VERSION_UNSATISFIABLE',
         at,
         message: `no version of ${name} is in ${uses.slice(name.length + 1)}`,
-        hint: `The newest versions are ${resolution.versions.slice(0, 5).join(', ')}.`,
+        hint: whatThereIs(resolution.versions, resolution.offered),
       });
       return undefined;
     case 'unreadable':
@@ -118,6 +118,19 @@ function chooseDescription(
     default:
       return resolution satisfies never;
   }
+}
+
+/** Tells which versions there are, where, and which of them were withdrawn and why. */
+function whatThereIs(versions: readonly string[], offered: readonly KnownVersion[]): string {
+  const here = versions.length === 0 ? [] : [`The newest versions are ${versions.slice(0, 5).join(', ')}.`];
+  const places = [...new Set(offered.map(({ place }) => place))].map((place) => {
+    const there = offered.filter((each) => each.place === place);
+    return `${place} has ${there
+      .slice(0, 5)
+      .map(({ version, yanked }) => (yanked === undefined ? version : `${version} (withdrawn: ${yanked})`))
+      .join(', ')}.`;
+  });
+  return [...here, ...places].join(' ');
 }
 
 function isNestable(

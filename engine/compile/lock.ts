@@ -24,7 +24,8 @@ export function lockOf(source: Source, additions: LockAdditions = {}): Lock {
   const entries = chosen
     .map(({ path, described }) => [path, pin(described)] as const)
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  const used = new Set(chosen.flatMap(({ described }) => imageKeys(described.model)));
+  const built = chosen.filter(({ described }) => described.description.published === undefined);
+  const used = new Set(built.flatMap(({ described }) => imageKeys(described.model)));
   const before = source.lock?.lock;
   const kit = additions.kit ?? (source.unlocked.has('kit') ? undefined : before?.kit);
   const platforms = [
@@ -54,7 +55,13 @@ export function changedNames(before: Lock | null, after: Lock): readonly string[
   for (const path of keysOf(before?.appliances, after.appliances)) {
     const old = before?.appliances[path];
     const now = after.appliances[path];
-    if (old?.name === now?.name && old?.version === now?.version && old?.digest === now?.digest) continue;
+    if (
+      old?.name === now?.name &&
+      old?.version === now?.version &&
+      old?.digest === now?.digest &&
+      old?.bundle === now?.bundle
+    )
+      continue;
     for (const entry of [old, now]) if (entry !== undefined) changed.add(entry.name);
   }
   for (const platform of keysOf(before?.platforms, after.platforms)) {
@@ -81,7 +88,19 @@ export function lockText(lock: Lock): string {
 }
 
 function pin({ model, description }: Described): LockedAppliance {
-  return { name: model.name, version: model.version, digest: description.digest };
+  const { published } = description;
+  return {
+    ...{ name: model.name, version: model.version, digest: description.digest },
+    ...(published?.isRoot && { bundle: published.identity }),
+  };
+}
+
+/** Takes out of a lock where its appliances came from: once packed, all of them lie in one bundle. */
+export function withoutBundles(lock: Lock): Lock {
+  const entries = Object.entries(lock.appliances).map(
+    ([path, { name, version, digest }]) => [path, { name, version, digest }] as const,
+  );
+  return { ...lock, appliances: Object.fromEntries(entries) };
 }
 
 /** Gives the packages that the lock demands of an appliance's image; undefined when it names none. */

@@ -23,7 +23,8 @@ export function settleContents(tree: Tree, sink: FindingSink): ReadonlyMap<Part,
         });
         continue;
       }
-      const attachment = parent.scope.described.description.attachments.get(attachmentKey('folder', path));
+      const { attachments, published } = parent.scope.described.description;
+      const attachment = attachments.get(attachmentKey('folder', path));
       if (attachment?.kind === 'refused') {
         const { code, message, hint } = attachment;
         sink({ code, at: useSpot(parent, ['content', name], 'value'), message, hint });
@@ -32,6 +33,10 @@ export function settleContents(tree: Tree, sink: FindingSink): ReadonlyMap<Part,
       filled.set(found.part, ofPart);
       const place = found.part.described.model.contents.get(found.name);
       if (ofPart.has(found.name) || place === undefined) continue;
+      const packed =
+        attachment?.kind === 'folder'
+          ? published?.contents.find(({ digest, to }) => digest === attachment.digest && to === place.to)
+          : undefined;
       ofPart.set(
         found.name,
         attachment?.kind === 'folder'
@@ -42,6 +47,8 @@ export function settleContents(tree: Tree, sink: FindingSink): ReadonlyMap<Part,
               to: place.to,
               digest: attachment.digest,
               entries: attachment.entries,
+              ...(packed &&
+                published && { published: { identity: published.identity, layer: packed.layer } }),
             }
           : null,
       );

@@ -22,19 +22,25 @@ export type ContentRequest = {
   readonly to: string;
   /** Of the folder's canonical listing, as it was checked. */
   readonly digest: Digest;
+  /** The layer in a bundle, which is taken as it is. */
+  readonly published?: { readonly identity: Digest; readonly layer: Descriptor };
 };
 
 /** What building content needs of a {@link BuildContext}. */
-export type ContentContext = Pick<BuildContext, 'blobs' | 'refs' | 'signal' | 'report'>;
+export type ContentContext = Pick<BuildContext, 'blobs' | 'refs' | 'signal' | 'report' | 'storePublished'>;
 
 // raised whenever the same folder shall give another layer than before
 const recipe = 1;
 
 /** Gives the layer of a content folder when it is stored; packs nothing. */
 export async function findContent(
-  { digest, to }: Pick<ContentRequest, 'digest' | 'to'>,
+  { digest, to, published }: Pick<ContentRequest, 'digest' | 'to' | 'published'>,
   { blobs, refs }: Pick<ContentContext, 'blobs' | 'refs'>,
 ): Promise<Descriptor | undefined> {
+  if (published !== undefined) {
+    const { layer } = published;
+    return (await blobs.size(layer.digest)) === layer.size ? layer : undefined;
+  }
   const known = refs.get(refOf({ digest, to }));
   const size = known && (await blobs.size(known));
   if (known === undefined || size === undefined) return undefined;
@@ -59,6 +65,15 @@ export async function buildContent(request: ContentRequest, context: ContentCont
   if (known !== undefined) {
     report({ type: 'build', subject, state: 'cached', message: known.digest });
     return known;
+  }
+  if (request.published !== undefined) {
+    await context.storePublished?.(request.published.identity);
+    const fetched = await findContent(request, context);
+    if (fetched !== undefined) return fetched;
+    throw new EngineError('IMAGE_MISSING', `the content ${name} is not stored here`, {
+      hint: 'It comes out of a catalog, and none can be asked.',
+      details: { digest: request.published.layer.digest },
+    });
   }
 
   report({ type: 'build', subject, state: 'started', message: folder });

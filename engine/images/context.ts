@@ -1,3 +1,4 @@
+import type { Digest } from '../digest.ts';
 import type { Blobs, Refs } from '../model/blob.ts';
 import type { Report } from '../model/event.ts';
 import type { ImageFetcher } from '../model/image-fetcher.ts';
@@ -15,6 +16,8 @@ export type BuildContext = {
   readonly images?: ImageFetcher;
   /** Builds images that are not all stored, for a user who is not root; absent where only root can. */
   readonly buildApart?: (requests: readonly ImageRequest[]) => Promise<readonly BuiltImage[]>;
+  /** Stores all parts of the bundle with this identity, verified; absent where no catalog can be asked. */
+  readonly storePublished?: (identity: Digest) => Promise<void>;
   readonly signal: AbortSignal;
   readonly report: Report;
 };

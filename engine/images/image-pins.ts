@@ -19,7 +19,7 @@ export async function findPins(
 ): Promise<FoundPins> {
   const found: Record<string, LockedPackages> = {};
   const unknown: string[] = [];
-  for (const request of images.flatMap(packageRequest)) {
+  for (const request of images.filter(({ published }) => published === undefined).flatMap(packageRequest)) {
     const image = await findImage(request, context);
     const [lowest] = image?.layers ?? [];
     const base = lowest && (await findBaseOf(lowest.digest, context));

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
+import { EngineError } from '../errors.ts';
 import type { Descriptor } from '../model/blob.ts';
 import type { ImageSource } from '../model/blueprint.ts';
 import type { NeededImage } from '../model/closure.ts';
 import type { ImageDefaults } from '../model/image-defaults.ts';
+import type { PackedImage } from '../model/packing-list.ts';
 import { buildImages, findImage, type ImageRequest } from './build-image.ts';
 import type { BuildContext } from './context.ts';
 import { type DiskRequest, findDisk, importDisk } from './import-disk.ts';
 import { findImported, type ImportRequest, importImage } from './import-image.ts';
-import type { LoadedImage } from './load-image.ts';
+import { type LoadedImage, loadImage } from './load-image.ts';
 
 /** An image that is stored whole. */
 export type MadeImage = {
@@ -31,11 +33,16 @@ export async function makeImages(
   const made = new Map<string, MadeImage>();
   // what is fetched may be refused at once; what is built takes minutes
   for (const image of images) {
-    if (image.image.kind === 'packages') continue;
+    if (image.image.kind === 'packages' && image.published === undefined) continue;
     const found = await findNeeded(image, context);
     const key = keyOf(image);
     if (found !== undefined)
       context.report({ type: 'build', subject: key, state: 'cached', message: found.manifest.digest });
+    if (image.published !== undefined) {
+      made.set(key, found ?? (await takePublished(image, image.published, context)));
+      continue;
+    }
+    if (image.image.kind === 'packages') continue;
     made.set(
       key,
       found ??
@@ -44,7 +51,7 @@ export async function makeImages(
           : diskImage(await importDisk(diskOf(image, image.image), context), false)),
     );
   }
-  const own = images.flatMap((image) => packageRequest(image));
+  const own = images.flatMap((image) => (image.published === undefined ? packageRequest(image) : []));
   const built = await buildImages(own, context);
   for (const [index, request] of own.entries()) {
     const result = built[index];
@@ -58,6 +65,11 @@ export async function findNeeded(
   image: NeededImage,
   context: Pick<BuildContext, 'blobs' | 'refs'>,
 ): Promise<MadeImage | undefined> {
+  if (image.published !== undefined) {
+    const { manifest } = image.published.image;
+    const isStored = await arePartsStored(image.published.image, context);
+    return isStored ? publishedOf(image, await loadImage(manifest.digest, context.blobs), true) : undefined;
+  }
   switch (image.image.kind) {
     case 'packages': {
       const [request] = packageRequest(image);
@@ -80,6 +92,44 @@ export async function findNeeded(
 /** Names an image in a closure: `NAME@VERSION` of its appliance. */
 export function keyOf({ name, version }: { readonly name: string; readonly version: string }): string {
   return `${name}@${version}`;
+}
+
+/** Stores what the bundle of an appliance brings, and holds its image against what the bundle says of it. */
+async function takePublished(
+  image: NeededImage,
+  { identity, image: packed }: NonNullable<NeededImage['published']>,
+  context: BuildContext,
+): Promise<MadeImage> {
+  if (context.storePublished === undefined)
+    throw new EngineError('IMAGE_MISSING', `the image of ${keyOf(image)} is not stored here`, {
+      hint: 'It comes out of a catalog, and none can be asked.',
+      details: { digest: packed.manifest.digest },
+    });
+  await context.storePublished(identity);
+  const loaded = await loadImage(packed.manifest.digest, context.blobs);
+  const named = [loaded.config, ...loaded.layers].map(({ digest }) => digest);
+  if (named.join() !== [packed.config, ...packed.layers].map(({ digest }) => digest).join())
+    throw new EngineError(
+      'BUNDLE_CONTRADICTORY',
+      `the bundle of ${keyOf(image)} gives its image other parts`,
+      {
+        hint: 'Do not use it, and tell whoever published it.',
+      },
+    );
+  return publishedOf(image, loaded, false);
+}
+
+async function arePartsStored(
+  { manifest, config, layers }: PackedImage,
+  { blobs }: Pick<BuildContext, 'blobs'>,
+): Promise<boolean> {
+  for (const { digest, size } of [manifest, config, ...layers])
+    if ((await blobs.size(digest)) !== size) return false;
+  return true;
+}
+
+function publishedOf({ image }: NeededImage, loaded: LoadedImage, wasCached: boolean): MadeImage {
+  return image.kind === 'oci' ? madeOf(loaded, wasCached) : diskImage(loaded, wasCached);
 }
 
 function madeOf({ manifest, layers, defaults }: LoadedImage, wasCached: boolean): MadeImage {

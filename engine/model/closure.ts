@@ -4,6 +4,7 @@ import type { ImageSource } from './blueprint.ts';
 import type { ContentEntry } from './content-listing.ts';
 import type { ImageDefaults } from './image-defaults.ts';
 import type { ImagePins } from './lock.ts';
+import type { PackedImage } from './packing-list.ts';
 
 /** Everything that is run, by digest: what was built for a blueprint. */
 export type Closure = {
@@ -30,6 +31,8 @@ export type NeededImage = {
   readonly pins?: ImagePins;
   /** Built anew from the newest packages although it is stored: its own layer, or that which its suite shares as well. */
   readonly renews?: 'own' | 'all';
+  /** Of an appliance out of a catalog: the image in its bundle, which is taken as it is. */
+  readonly published?: { readonly identity: Digest; readonly image: PackedImage };
 };
 
 /** A folder of the application that fills a place of an appliance. */
@@ -45,6 +48,8 @@ export type PlacedContent = {
   readonly digest: Digest;
   /** Sorted by path. */
   readonly entries: readonly ContentEntry[];
+  /** Of an assembly out of a catalog: the layer in its bundle, which is taken as it is. */
+  readonly published?: { readonly identity: Digest; readonly layer: Descriptor };
 };
 
 /** What a blueprint names by digest and must be made, or found, before it can run. */

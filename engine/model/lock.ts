@@ -6,6 +6,8 @@ export type LockedAppliance = {
   readonly version: string;
   /** Of its description, templates, setup script and disk. */
   readonly digest: Digest;
+  /** The identity of the bundle, when it came out of a catalog; its image is the one in there. */
+  readonly bundle?: Digest;
 };
 
 /** One Debian package as it was built in. */

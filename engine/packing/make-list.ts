@@ -1,5 +1,5 @@
 import type { Compiled } from '../compile/compile.ts';
-import { lockOf } from '../compile/lock.ts';
+import { lockOf, withoutBundles } from '../compile/lock.ts';
 import { canonicalJson, digestOf } from '../digest.ts';
 import { EngineError } from '../errors.ts';
 import { buildContent } from '../images/build-content.ts';
@@ -87,7 +87,7 @@ export async function makePackingList(request: PackRequest, context: BuildContex
     version: String(memberOf(value, 'version')),
     ...(typeof title === 'string' && { title }),
     platform: 'linux/amd64',
-    lock: lockOf(source),
+    lock: withoutBundles(lockOf(source)),
     files: Object.fromEntries(stored),
     places: Object.fromEntries(places),
     contents: contents.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1)),

@@ -31,11 +31,13 @@ export async function listFiles(place: string, name: string): Promise<readonly A
   return files;
 }
 
-async function listFolderNames(folder: string): Promise<readonly string[]> {
+/** Lists what lies in a folder; nothing when there is none. */
+export async function listFolderNames(folder: string): Promise<readonly string[]> {
   return await readdir(folder).catch(() => []);
 }
 
-function descriptionIn(folder: string, names: readonly string[]): string | undefined {
+/** Gives where the description of an appliance or assembly lies in a folder. @param names - of all that lies in it */
+export function descriptionIn(folder: string, names: readonly string[]): string | undefined {
   const name = ['appliance.yaml', 'assembly.yaml'].find((candidate) => names.includes(candidate));
   return name === undefined ? undefined : join(folder, name);
 }

@@ -1,8 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Digest } from '../digest.ts';
 import { EngineError } from '../errors.ts';
 import { memberOf, valuesOf } from '../model/members.ts';
-import type { Description, Resolution, Source } from '../model/source.ts';
+import type { OuterAppliances } from '../model/outer-appliances.ts';
+import { type Description, type Resolution, resolutionKey, type Source } from '../model/source.ts';
 import type { PackedPlaces } from './read-attachments.ts';
 import { descriptionFiles, readDescription } from './read-description.ts';
 import { readLock } from './read-lock.ts';
@@ -18,6 +20,8 @@ export type ReadOptions = {
   readonly update?: readonly string[];
   /** Of a source that comes packed. */
   readonly packedPlaces?: PackedPlaces;
+  /** Asked for appliances that no folder has. */
+  readonly outer?: OuterAppliances;
   readonly signal?: AbortSignal;
 };
 
@@ -35,15 +39,17 @@ export async function readSource(path: string, options: ReadOptions): Promise<So
   const { description: root, findings } = await readDescription(file, workingDirectory, signal, packedPlaces);
   const { lock, findings: lockFindings } = await readLock(dirname(file), workingDirectory);
   const unlocked = new Set(options.update ?? []);
-  const locked = new Map<string, Set<string>>();
-  for (const { name, version } of Object.values(lock?.lock.appliances ?? {})) {
-    if (!unlocked.has(name)) locked.set(name, (locked.get(name) ?? new Set()).add(version));
+  const locked = new Map<string, Map<string, Digest | undefined>>();
+  for (const { name, version, bundle } of Object.values(lock?.lock.appliances ?? {})) {
+    const versions = locked.get(name) ?? new Map<string, Digest | undefined>();
+    if (!unlocked.has(name)) locked.set(name, versions.set(version, bundle ?? versions.get(version)));
   }
   const resolver = createResolver({
     folder: dirname(file),
     catalogs: options.catalogs.map((catalog) => resolve(workingDirectory, catalog)),
     workingDirectory,
     locked,
+    ...(options.outer && { outer: options.outer }),
     ...(signal && { signal }),
     ...(packedPlaces && { packedPlaces }),
   });
@@ -51,9 +57,10 @@ export async function readSource(path: string, options: ReadOptions): Promise<So
   const waiting: Description[] = [root];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     for (const uses of usesIn(next)) {
-      if (resolutions.has(uses)) continue;
-      const resolution = await resolver.resolve(uses);
-      resolutions.set(uses, resolution);
+      const key = resolutionKey(next, uses);
+      if (resolutions.has(key)) continue;
+      const resolution = await resolver.resolve(uses, next);
+      resolutions.set(key, resolution);
       if (resolution.kind === 'found') waiting.push(resolution.newest, ...resolution.locked.values());
     }
   }
