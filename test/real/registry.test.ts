@@ -15,6 +15,7 @@ import {
   sourceOf,
 } from '../catalog/registry/openings.ts';
 import { sampleBundle } from '../catalog/sample-bundle.ts';
+import { openTrade, writeHive } from '../cli/appliance-vendor.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { violations } from '../cli/schemas.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
@@ -129,6 +130,24 @@ test('a registry that asks for a password gets the one of docker login, and tell
 
   t.like(refused, { code: 'REGISTRY_REFUSED' });
   t.deepEqual(tags, []);
+});
+
+test('what a use names comes out of a registry, and its image with it; with both there the registry may be gone', async (t) => {
+  const server = await startRegistry(t);
+  const trade = await openTrade(t, `oci://${server.host}/acme`);
+  await trade.publish('1.0.0');
+  writeHive(trade.folder, '^1');
+
+  const locked = await trade.user('lock', 'hive');
+  const packed = await trade.user('pack', 'hive', '-o', 'first.sheaf');
+  await server.kill();
+  const again = await trade.user('pack', 'hive', '-o', 'second.sheaf');
+
+  for (const run of [locked, packed, again]) t.is(run.code, 0, run.stdout + run.stderr);
+  const [first, second] = ['first', 'second'].map((name) =>
+    readFileSync(join(trade.folder, `${name}.sheaf`)),
+  );
+  t.true(second !== undefined && first?.equals(second));
 });
 
 /** Makes a folder with a signed bundle, its key, and a policy that trusts it; and what runs the program there. */
