@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import pLimit from 'p-limit';
 import { buildApart } from './build-apart.ts';
+import { requireTools } from './command.ts';
 import { compile } from './compile/compile.ts';
 import { graphOfSource } from './compile/graph-of-source.ts';
 import { inputInvalid, type Loaded, load, requireSound } from './compile/load.ts';
@@ -29,6 +30,7 @@ import { findPins } from './images/image-pins.ts';
 import { buildKit, findKit } from './images/kit.ts';
 import { loadImage } from './images/load-image.ts';
 import { findNeeded, keyOf, makeImages } from './images/make-images.ts';
+import { neededTools } from './images/needed-tools.ts';
 import { sbomOf, storeSbom } from './images/sbom.ts';
 import { writeTemplate } from './init/write-template.ts';
 import { listenRefusal } from './listen-refusal.ts';
@@ -123,7 +125,9 @@ export class Engine {
     const context = await this.#buildContext(options);
     const { kitSources } = this.#options;
     if (builds) {
-      await makeImages(compiled.images.map(renewed(update)), context);
+      const images = compiled.images.map(renewed(update));
+      await requireTools(await neededTools(images, kitSources, context));
+      await makeImages(images, context);
       await buildKit({ sources: kitSources, ...context });
     }
     const { images, unknown } = await findPins(compiled.images, context);
@@ -154,14 +158,13 @@ export class Engine {
       folders.map(async (folder) => requireSound(folder, await this.#load(folder, null, options))),
     );
     const images = loaded.flatMap(({ compiled }) => compiled.images);
+    const wanted = isFresh ? images.map((image) => ({ ...image, renews: 'all' }) as const) : images;
+    const { kitSources } = this.#options;
+    await requireTools(await neededTools(wanted, kitSources, context));
     // before the kit, which anybody can build: who may not build images is told at once
-    const built = await makeImages(
-      isFresh ? images.map((image) => ({ ...image, renews: 'all' })) : images,
-      context,
-    );
-    const sources = this.#options.kitSources;
-    await buildKit({ sources, ...context });
-    await makeAttendant({ sources, ...context });
+    const built = await makeImages(wanted, context);
+    await buildKit({ sources: kitSources, ...context });
+    await makeAttendant({ sources: kitSources, ...context });
     return await Promise.all(
       [...built].map(async ([appliance, { manifest, layers, wasCached }]) => {
         const image = await loadImage(manifest.digest, context.blobs);

@@ -1,3 +1,4 @@
+import { requireTools } from '../command.ts';
 import { digestOf } from '../digest.ts';
 import { EngineError } from '../errors.ts';
 import type { Descriptor } from '../model/blob.ts';
@@ -10,6 +11,7 @@ import type { BuildContext } from './context.ts';
 import { buildKit, findKit } from './kit.ts';
 import { layerMediaType } from './layer-blob.ts';
 import { findNeeded, keyOf, type MadeImage, makeImages } from './make-images.ts';
+import { neededTools } from './needed-tools.ts';
 
 /** A compiled application, with what its digests name. */
 export type ClosureRequest = NeededParts & {
@@ -24,6 +26,7 @@ export type ClosureRequest = NeededParts & {
  * @throws EngineError of `buildKit`, `makeImages`, `buildContent`
  */
 export async function makeClosure(request: ClosureRequest, context: BuildContext): Promise<Closure> {
+  await requireTools(await neededTools(request.images, request.kitSources, context));
   for (const { text } of request.templates.values()) await context.blobs.write(text);
   const kit = await buildKit({ sources: request.kitSources, ...context });
   await makeAttendant({ sources: request.kitSources, ...context });

@@ -1,3 +1,4 @@
+import { requireTools } from '../command.ts';
 import type { Compiled } from '../compile/compile.ts';
 import { lockOf, withoutBundles } from '../compile/lock.ts';
 import { canonicalJson, digestOf } from '../digest.ts';
@@ -7,6 +8,7 @@ import type { BuildContext } from '../images/context.ts';
 import { buildKit } from '../images/kit.ts';
 import { loadImage } from '../images/load-image.ts';
 import { makeImages } from '../images/make-images.ts';
+import { neededTools } from '../images/needed-tools.ts';
 import type { Descriptor } from '../model/blob.ts';
 import type { Blueprint } from '../model/blueprint.ts';
 import type { NamedKit } from '../model/kit.ts';
@@ -51,8 +53,9 @@ export async function makePackingList(request: PackRequest, context: BuildContex
     const [digest, size] = [await blobs.write(text), Buffer.byteLength(text)];
     stored.push([path, { mediaType: partMediaTypes[type], digest, size }]);
   }
-  const kit =
-    kind === 'application' ? await buildKit({ sources: request.kitSources, ...context }) : undefined;
+  const kitSources = kind === 'application' ? request.kitSources : undefined;
+  await requireTools(await neededTools(compiled.images, kitSources, context));
+  const kit = kitSources === undefined ? undefined : await buildKit({ sources: kitSources, ...context });
   const built = await makeImages(compiled.images, context);
   const images = await Promise.all(
     [...built].map(async ([key, { manifest }]) => {

@@ -8,6 +8,7 @@ import type { BeginRequest, DeploymentSpec, Store } from '../../engine/model/sto
 import { applicationId, migrations } from '../../engine/store/schema.ts';
 import { sqliteFailure } from '../../engine/store/sqlite-failure.ts';
 import { openStore } from '../../engine/store/store.ts';
+import { root } from '../cli/run-cli.ts';
 import { guestbook } from '../sample/blueprint.ts';
 import { scratchFolder } from '../sample/context.ts';
 
@@ -76,6 +77,37 @@ test('a state file is for its owner alone', async (t) => {
 
   for (const suffix of ['', '-wal', '-shm']) t.is(statSync(file + suffix).mode & 0o777, 0o600, suffix);
   t.is(statSync(join(file, '..')).mode & 0o777, 0o700);
+});
+
+test('what the first version recorded is read as it was, with the decision that it did not write', async (t) => {
+  const file = join(scratchFolder(), 'state.db');
+  const old = new DatabaseSync(file);
+  old.exec(readFileSync(join(root, 'test/fixtures/state/version-1.sql'), 'utf8'));
+  old.close();
+
+  const store = openStore(file);
+  t.teardown(() => store.close());
+
+  const [shop, blog] = await Promise.all(['shop', 'blog'].map((name) => store.deployment('default', name)));
+  t.like(shop, { id: 'a00000000001', pool: 'local', generation: 3, createdAt: 1_700_000_000_000 });
+  t.like(shop?.spec, { lifecycle: 'active', placement: { 'web.1': 'local' } });
+  const [removal] = await store.unfinished('a00000000001');
+  t.like(removal?.operation, { id: 'down1', verb: 'down', data: 'delete', state: 'running' });
+  t.deepEqual(
+    removal?.steps.map(({ id, state, order }) => `${id} ${state} ${order}`),
+    ['1 done 1', '2 started 2'],
+  );
+  const kept = await store.unfinished(blog?.id ?? '');
+  // the later one failed before it had a plan, so it left nothing to finish
+  t.deepEqual(
+    kept.map(({ operation }) => `${operation.id} ${operation.data}`),
+    ['down2 keep'],
+  );
+  t.is((await store.leaseHolder('a00000000001'))?.holder?.pid, 4711);
+  t.like((await store.inventory('a00000000001'))[0], { kind: 'volume', key: 'db.1/data', isSettled: true });
+  t.deepEqual(await store.secrets('a00000000001'), [{ name: 'password', version: 1, sealed: 'sealed text' }]);
+  t.is((await store.events('shop'))[0]?.what, 'started');
+  t.is(store.refs.get('kit/one'), `sha256:${'0'.repeat(64)}`);
 });
 
 test('a file of every older version is brought to the schema of a fresh one', (t) => {

@@ -144,10 +144,11 @@ async function afterTheEnd(
       message: 'it was switched off',
       ended: { cause: 'off', at },
     };
+  const words = last === '' ? '' : `; its last words: ${last}`;
   return {
     condition: 'failed',
     healthy: false,
-    message: plainText(`its machine ${await howItEnded(kept)}; its last words: ${last}`),
+    message: plainText(`its machine ${await howItEnded(kept)}${words}`),
     ended: { cause: 'died', at },
   };
 }
