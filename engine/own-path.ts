@@ -12,11 +12,11 @@ import { EngineError } from './errors.ts';
  */
 export async function requireOwnPath(path: string, userId: number): Promise<void> {
   const absolute = resolve(path);
-  // in a user namespace root's files may seem to be somebody else's
-  const { uid: root } = await lstat('/');
+  // in a user namespace root's files may seem to be somebody else's; in a chroot / may be anybody's
+  const { uid: owner } = await lstat('/');
   for (let at = absolute; ; at = dirname(at)) {
     const { uid, mode } = await lstat(at);
-    if (uid !== userId && uid !== root) throw foreign(at, `it belongs to the user ${uid}`);
+    if (![userId, owner, 0].includes(uid)) throw foreign(at, `it belongs to the user ${uid}`);
     const isSticky = (mode & 0o1000) !== 0;
     const isLink = (mode & 0o170000) === 0o120000;
     if (!isLink && !isSticky && (mode & 0o002) !== 0) throw foreign(at, 'every user may change it');
