@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createGunzip } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { runCommand } from '../../engine/command.ts';
+import { groupPlaces } from '../../engine/drivers/qemu/group-places.ts';
 import { EngineError } from '../../engine/errors.ts';
 import { layerForOverlay } from '../../engine/formats/layer.ts';
 import { readTar, type TarEntry } from '../../engine/formats/tar.ts';
@@ -142,6 +143,9 @@ refused chroot / true
 refused sh -c 'echo x >/proc/sys/kernel/core_pattern'
 test "$(ls /proc/1/root/)" = "$(ls /)"
 test "$(wc -l </proc/net/dev)" = 3
+grep -q '^Max core file size *0 ' /proc/self/limits
+refused head -c 300M /dev/zero >/dev/shm/too-much
+rm /dev/shm/too-much
 echo made >/etc/made
 chown daemon:daemon /etc/made
 rm /usr/bin/jq /etc/debian_version
@@ -155,6 +159,20 @@ rm /usr/bin/jq /etc/debian_version
   t.is(made?.gid, 1);
   t.false(entries.some(({ path }) => path === 'usr/bin/jq'));
   t.is(entries.find(({ path }) => path === 'etc/debian_version')?.type, 'character-device');
+});
+
+test.serial('a set-up script that starts processes without end is stopped by its share', async (t) => {
+  if (!(await groupPlaces()).some(({ resources }) => resources.includes('pids'))) {
+    t.pass('no control groups here, so nothing is limited');
+    return;
+  }
+  const bomb = 'n=0; while [ $n -lt 2000 ]; do sleep 600 & n=$((n + 1)); done';
+
+  const error = await t.throwsAsync(images.build(withSetup(bomb)), { instanceOf: EngineError });
+
+  t.is(error?.code, 'IMAGE_FAILED');
+  t.regex(error?.message ?? '', /fork/);
+  await nothingIsLeft(t, home);
 });
 
 const failures: Readonly<Record<string, { request: ImageRequest; message: RegExp; hint: RegExp }>> = {
