@@ -13,8 +13,8 @@ export type CatalogOptions = {
 
 /** What the verbs that handle catalogs are given, put together beside the engine. */
 export interface Catalogs {
-  /** Opens one catalog. */
-  open(place: string, report: Report): Promise<Catalog>;
+  /** Opens one catalog. @param key - signs what is written there, and so counts there */
+  open(place: string, report: Report, key?: SigningKey): Promise<Catalog>;
   /** Opens those that are asked when none is named. */
   usual(report: Report): Promise<readonly Catalog[]>;
   /** The store of this home. */

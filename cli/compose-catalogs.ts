@@ -19,6 +19,7 @@ import {
   readPolicy,
   readSettings,
   readSigningKey,
+  type SigningKey,
   type TrustPolicy,
 } from '../catalog/index.ts';
 import { EngineError } from '../engine/errors.ts';
@@ -81,9 +82,9 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
     return registry;
   };
 
-  const openLine = async (line: CatalogLine, report: Report): Promise<Catalog> => {
+  const openLine = async (line: CatalogLine, report: Report, key?: SigningKey): Promise<Catalog> => {
     const common = {
-      policy: await policy(),
+      policy: key === undefined ? await policy() : countingOwn(await policy(), line.catalog, key),
       memory: openCatalogMemory(join(home, 'catalogs')),
       isInsecure,
       now: Date.now,
@@ -104,10 +105,10 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
     return openCatalog({ shelf, ...common });
   };
 
-  const open = async (place: string, report: Report): Promise<Catalog> => {
+  const open = async (place: string, report: Report, key?: SigningKey): Promise<Catalog> => {
     const catalog = place.startsWith('oci://') ? place : resolve(place);
     const line = (await lines()).find((each) => each.catalog === catalog);
-    return await openLine(line ?? { catalog }, report);
+    return await openLine(line ?? { catalog }, report, key);
   };
 
   return {
@@ -149,6 +150,12 @@ export function composeJudge(settings: Settings, options: CatalogOptions, report
 /** Whoever may write the home's own catalog may as well write its state: what lies there needs no signature. */
 function trusting(policy: TrustPolicy, folder: string): TrustPolicy {
   const rule = { names: ['*'], catalogs: [folder], keys: [], acceptsUnsigned: true };
+  return { ...policy, rules: [...policy.rules, rule] };
+}
+
+/** Whoever signs with a key believes what it signed, unless it was revoked. */
+function countingOwn(policy: TrustPolicy, catalog: string, key: SigningKey): TrustPolicy {
+  const rule = { names: ['*'], catalogs: [catalog], keys: [key], acceptsUnsigned: false };
   return { ...policy, rules: [...policy.rules, rule] };
 }
 

@@ -85,7 +85,7 @@ async function publishSource(
   catalogs: Catalogs,
   report: Report,
 ): Promise<Published> {
-  const catalog = await catalogs.open(to, report);
+  const catalog = await catalogs.open(to, report, key);
   const request = { channels: channel, ...(key !== undefined && { key }) };
   if (!(await isBundle(source))) {
     const { list, blobs } = await (await host.engine()).pack(source, { signal: host.signal, report });

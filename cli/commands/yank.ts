@@ -47,7 +47,7 @@ export function addYank(program: Command, run: RunVerb): void {
             options.key === undefined
               ? undefined
               : await catalogs.readKey(options.key, options.passphraseFile);
-          const catalog = await catalogs.open(place, reportWarnings(host));
+          const catalog = await catalogs.open(place, reportWarnings(host), key);
           await yank(catalog, { name, version, reason: options.reason, ...(key !== undefined && { key }) });
           if (host.isJson)
             host.printJson({ name, version, reason: options.reason, catalog: catalog.options.shelf.name });
