@@ -20,7 +20,9 @@ import { addPlan } from './commands/plan.ts';
 import { addPool } from './commands/pool.ts';
 import { addPublish } from './commands/publish.ts';
 import { addPull } from './commands/pull.ts';
+import { addRepair } from './commands/repair.ts';
 import { addSbom } from './commands/sbom.ts';
+import { addScale } from './commands/scale.ts';
 import { addSearch } from './commands/search.ts';
 import { addService } from './commands/service.ts';
 import { addSign } from './commands/sign.ts';
@@ -28,6 +30,7 @@ import { addState } from './commands/state.ts';
 import { addStatus } from './commands/status.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
+import { addWatch } from './commands/watch.ts';
 import { addYank } from './commands/yank.ts';
 import { reportFailure } from './failure.ts';
 import type { RunVerb } from './host.ts';
@@ -59,6 +62,9 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addLogs,
   addExec,
   addEvents,
+  addScale,
+  addRepair,
+  addWatch,
   addDown,
   addPool,
   addDoctor,

@@ -69,9 +69,12 @@ import { haltAll } from './run/halt-all.ts';
 import { identityOf } from './run/identity.ts';
 import { type LogChunk, readLogs } from './run/read-logs.ts';
 import { renderFromBlobs } from './run/render-files.ts';
+import { repair } from './run/repair.ts';
 import { rollBack } from './run/roll-back.ts';
+import { scale } from './run/scale.ts';
 import { deploymentMissing, status, summarize } from './run/status.ts';
 import { planUp, up } from './run/up.ts';
+import { openWatch, type WatchLimits, watch } from './run/watch.ts';
 import { type BackupAnswer, backupState } from './store/backup.ts';
 import type { RestoreAnswer } from './store/restore.ts';
 import { writeWhole } from './whole-file.ts';
@@ -248,6 +251,39 @@ export class Engine {
         return closure;
       });
     });
+  }
+
+  /**
+   * Gives appliances of a deployment other numbers of replicas; returns when every instance is healthy.
+   *
+   * @param replicas - by appliance path
+   * @throws EngineError as `scale` of the run folder
+   */
+  async scale(
+    name: string,
+    replicas: Readonly<Record<string, number>>,
+    options: CallOptions,
+  ): Promise<DeploymentStatus> {
+    return await scale(await this.#runContextOf(name, options), { owner, name, replicas });
+  }
+
+  /** Heals what has drifted from what is recorded of a deployment. @throws EngineError as `repair` of the run folder */
+  async repair(name: string, options: CallOptions): Promise<DeploymentStatus> {
+    return await repair(await this.#runContextOf(name, options), { owner, name });
+  }
+
+  /**
+   * Watches deployments and repairs what drifts, until the signal says so.
+   *
+   * @param name - of one; all that there are, and come, when absent
+   * @throws EngineError DEPLOYMENT_MISSING when that one is not there at the beginning
+   */
+  async watch(name: string | undefined, limits: WatchLimits, options: CallOptions): Promise<void> {
+    const { store } = await this.#open();
+    if (name !== undefined && !(await store.deployment(owner, name))) throw deploymentMissing(name);
+    const list = async (): Promise<readonly DeploymentRecord[]> =>
+      (await store.deployments()).filter((record) => name === undefined || record.name === name);
+    await watch(openWatch(this.#contextsOf(options), limits), list, limits, options.signal);
   }
 
   /** Stops a deployment and removes it. @throws EngineError DEPLOYMENT_MISSING */

@@ -12,6 +12,7 @@ export type CandidateKind =
 
 /** By placeholder, as the help shows it. */
 const kinds: Readonly<Record<string, CandidateKind>> = {
+  'appliance=count': 'free',
   bundle: 'file',
   catalog: 'folder',
   command: 'free',

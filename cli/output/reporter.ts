@@ -34,6 +34,15 @@ export async function startReporter(
   };
 }
 
+/** Makes a report that writes every event as a line, on a terminal too, for verbs that go on for days. */
+export function reportLines(host: Host): Report {
+  return (body) => {
+    const event: EngineEvent = { at: Date.now(), ...body };
+    if (host.isJson) host.printJson(event);
+    else host.print(formatEvent(event, true));
+  };
+}
+
 /** Makes a report that writes warnings to standard error and passes over the rest, for verbs that show no progress. */
 export function reportWarnings(host: Host): Report {
   return (body) => {

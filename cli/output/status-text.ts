@@ -45,7 +45,13 @@ export function formatStatus(status: DeploymentStatus, { style, program }: Scene
         volume.exists ? '' : style.red('missing'),
       ]),
     ),
+    ...section(
+      'drift',
+      status.drift.map(({ kind, key, what }) => [kind, visibleLine(key), style.red(what)]),
+    ),
   ];
+  if (status.drift.length > 0 && status.state === 'degraded')
+    parts.push(`Heal it with: ${program} repair ${status.name}`);
   if (status.state === 'unfinished')
     parts.push(`Run the same command again to resume, or: ${program} up … --rollback`);
   if (status.state === 'stopped') parts.push(`Bring it back as it was: ${program} up --as ${status.name}`);

@@ -1,4 +1,4 @@
-import { chmod, readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { runCommand } from '../command.ts';
 import { EngineError } from '../errors.ts';
@@ -101,9 +101,6 @@ export async function reduceModules(
   const kept = new Set(withDependencies([...boot, ...wanted], dependencies));
   await Promise.all(paths.filter((path) => !kept.has(path)).map((path) => rm(join(folder, path))));
   await depmod();
-  // depmod writes its lists with the modes that the user's umask leaves
-  const lists = (await readdir(folder)).filter((name) => name.startsWith('modules.'));
-  await Promise.all(lists.map((name) => chmod(join(folder, name), 0o644)));
   return await Promise.all(
     ordered.map(async (path) => ({ name: basename(path), content: await readFile(join(folder, path)) })),
   );

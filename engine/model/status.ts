@@ -34,8 +34,20 @@ export type DeploymentSummary = {
   };
 };
 
+/**
+ * Something of a deployment that is not as it was left. `gone`; `ended`: an instance that does not run; `changed` behind our
+ * back; `broken`: there, and does not work; `unhealthy`: an instance whose probe fails.
+ */
+export type Drift = {
+  readonly kind: ObjectKind;
+  readonly key: string;
+  readonly what: 'gone' | 'ended' | 'changed' | 'broken' | 'unhealthy';
+};
+
 /** Everything that was observed of a deployment. */
 export type DeploymentStatus = DeploymentSummary & {
+  /** Empty while an operation is under way or unfinished, and of one that was stopped on request. */
+  readonly drift: readonly Drift[];
   readonly endpoints: readonly {
     readonly name: string;
     readonly url: string;

@@ -219,6 +219,8 @@ export type Step = {
     readonly change: Change;
     /** Ids of steps of the same plan that must be done first. */
     readonly after: readonly string[];
+    /** Instances that must be healthy before it begins, so that nobody is led to one that is not; none when absent. */
+    readonly onceHealthy?: readonly string[];
     readonly before: ObjectStates[K] | null;
   } & (
     | { readonly action: 'ensure'; readonly desired: ObjectStates[K] }

@@ -8,6 +8,11 @@ import type { DataDecision } from './request.ts';
 import type { LoggedEvent } from './status.ts';
 import type { ObjectKind, ObjectStates, Plan } from './step.ts';
 
+/** By appliance path: how many replicas there shall be, as long as the description says the number that it said then. */
+export type ScaledReplicas = Readonly<
+  Record<string, { readonly described: number; readonly replicas: number }>
+>;
+
 /** What somebody decided about a deployment; secrets are in it by reference only. */
 export type DeploymentSpec = {
   readonly blueprint: Blueprint;
@@ -16,6 +21,8 @@ export type DeploymentSpec = {
     /** Parameters that are no secrets, as text. */
     readonly set: Readonly<Record<string, string>>;
     readonly expose: Readonly<Record<string, ListenAddress>>;
+    /** Numbers of replicas that were asked for, other than described, by appliance path; the blueprint has them already. */
+    readonly scale?: ScaledReplicas;
   };
   readonly allocation: Allocation;
   /** Server by instance. */
@@ -59,7 +66,7 @@ export type Recorded = {
 export type Lease = { readonly deployment: string; readonly epoch: number };
 
 /** What an operation is for. */
-export type Verb = 'up' | 'down' | 'rollback';
+export type Verb = 'up' | 'scale' | 'repair' | 'down' | 'rollback';
 
 /**
  * How far an operation came. `running` with a dead holder was killed; such, `failed` and `interrupted` are
@@ -214,6 +221,8 @@ export interface Store {
   /** The unfinished operation and those that it took over, newest first; empty when all is done. */
   unfinished(deployment: string): Promise<readonly JournaledOperation[]>;
   secrets(deployment: string): Promise<readonly SealedSecret[]>;
+  /** Counts a deployment's repairs that began since a time, and since it was last brought to anything else. */
+  repairsSince(deployment: string, at: number): Promise<number>;
   leaseHolder(deployment: string): Promise<LeaseHolder | undefined>;
   /** Oldest first; of one deployment's name or all. */
   events(name?: string): Promise<readonly LoggedEvent[]>;

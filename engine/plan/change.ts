@@ -47,7 +47,8 @@ export function changeOf(
   return isAsWanted && isKnown && works && !isAdrift ? undefined : 'update';
 }
 
-function isOver(condition: string): boolean {
+/** Tells of an instance's condition that it does no work any more. */
+export function isOver(condition: string): boolean {
   return condition === 'stopped' || condition === 'failed' || condition === 'stopping';
 }
 

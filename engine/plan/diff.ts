@@ -13,6 +13,8 @@ export type DiffRequest = {
   readonly desired: readonly Desired[];
   readonly recorded: readonly Recorded[];
   readonly observation: Observation;
+  /** Instances that are to be replaced though nothing is wrong with them but their health. */
+  readonly unwell?: ReadonlySet<string>;
   /** Tells of a data volume that is not desired whether its data may be deleted; otherwise it stays as it is. */
   readonly mayDelete: (volume: string) => boolean;
 };
@@ -25,19 +27,29 @@ export type DiffRequest = {
  *
  * 1. endpoints that go, so nobody is led to something half-gone
  * 2. the network, then the policy, which both stand before an instance can send its first packet; images meanwhile
- * 3. instances that go or let go of a volume, which makes room for those that come
- * 4. volumes, while nobody has the changed ones mounted
- * 5. instances, all at once; then endpoints
- * 6. what nobody uses any more: volumes, images, policy, network
+ * 3. instances that are led to others that go are told, so that they lead nobody there any more
+ * 4. instances that go or let go of a volume, which makes room for those that come; then the policy, if all that it has
+ *    to do is to forget those that went
+ * 5. volumes, while nobody has the changed ones mounted
+ * 6. instances, all at once; but whoever is led to one more replica is told when that is healthy, and replicas that are
+ *    replaced while they run go one at a time, each when the one before is healthy; then endpoints
+ * 7. what nobody uses any more: volumes, images, policy, network
  */
 export function diff(request: DiffRequest): Plan {
   const list = new StepList(request);
   const closed = list.removeAll('endpoint', []);
   const network = list.ensureAll('network', () => []);
-  const policy = list.ensureAll('policy', () => network);
+  const isNarrowed = network.length === 0 && list.isPolicyOnlyNarrowed();
+  const opening = isNarrowed ? [] : list.ensureAll('policy', () => network);
   list.ensureAll('image', () => []);
 
-  const stopped = [...list.removeAll('instance', closed), ...list.detachAll(closed)];
+  const told = list.tellOfLeaving(({ state }) => [
+    ...network,
+    ...opening,
+    ...list.stepsOn('image', [state.image]),
+  ]);
+  const stopped = [...list.removeAll('instance', [...closed, ...told]), ...list.detachAll(closed)];
+  const policy = [...opening, ...list.ensureAll('policy', () => [...network, ...stopped])];
   list.ensureAll('volume', (volume) => list.detachersOf(volume.key));
   list.ensureAll('instance', ({ state }) => [
     ...network,

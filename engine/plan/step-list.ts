@@ -1,12 +1,13 @@
-import type { Change, Desired, ObjectKind, Step } from '../model/step.ts';
+import type { Change, Desired, ObjectKind, PolicyState, Step } from '../model/step.ts';
 import type { Recorded } from '../model/store.ts';
-import { changeOf, exists, type Found } from './change.ts';
+import { changeOf, exists, type Found, fingerprintOf, isOver } from './change.ts';
 import type { DiffRequest } from './diff.ts';
+import { isLedTo, newlyLedTo } from './led-to.ts';
 
 type DesiredOf<K extends ObjectKind> = Extract<Desired, { readonly kind: K }>;
 type Ensure = Exclude<Change, 'remove'>;
 
-type StepParts = Pick<Step, 'key' | 'change' | 'after'> & {
+type StepParts = Pick<Step, 'key' | 'change' | 'after' | 'onceHealthy'> & {
   readonly kind: ObjectKind;
   readonly before: Desired['state'] | null;
 } & (
@@ -24,6 +25,9 @@ export class StepList {
   readonly #ensured = new Map<string, string>();
   readonly #detached = new Map<string, string>();
   readonly #losesData: string[] = [];
+  /** By appliance, the replica that is replaced last: they go one at a time. */
+  readonly #replaced = new Map<string, string>();
+  #isNetworkNew = false;
 
   constructor(request: DiffRequest) {
     this.#request = request;
@@ -42,21 +46,30 @@ export class StepList {
     return this.#losesData;
   }
 
-  /** Adds a step for every object of a kind that is not as it shall be. @returns their ids */
+  /**
+   * Adds a step for every object of a kind that is not as it shall be and has no step yet.
+   *
+   * @param isMeant - leaves objects out for now
+   * @returns their ids
+   */
   ensureAll<K extends ObjectKind>(
     kind: K,
     after: (desired: DesiredOf<K>) => readonly string[],
+    isMeant: (desired: DesiredOf<K>) => boolean = () => true,
   ): readonly string[] {
     return this.#desired(kind).flatMap((desired) => {
       const name = nameOf(kind, desired.key);
+      if (this.#ensured.has(name) || !isMeant(desired)) return [];
       const isDetached = kind === 'instance' && this.#detached.has(desired.key);
       const change = isDetached ? 'create' : this.#changes.get(name);
       if (!change) return [];
+      const gates = kind === 'instance' ? this.#gatesOf(desired.key, change) : [];
       const id = this.#add({
         kind,
         key: desired.key,
         change,
-        after: after(desired),
+        after: [...after(desired), ...this.stepsOn('instance', gates)],
+        ...(gates.length > 0 && { onceHealthy: gates }),
         before: isDetached ? null : this.#before(desired),
         action: 'ensure',
         desired: desired.state,
@@ -68,10 +81,7 @@ export class StepList {
 
   /** Adds the removal of every recorded or found object of a kind that is not desired. @returns their ids */
   removeAll(kind: ObjectKind, after: readonly string[]): readonly string[] {
-    const wanted = new Set(this.#desired(kind).map((one) => one.key));
-    const known = [...this.#recorded.values(), ...this.#found.values()].filter((one) => one.kind === kind);
-    const keys = [...new Set(known.map((one) => one.key))].filter((key) => !wanted.has(key)).sort();
-    return keys.flatMap((key) => {
+    return this.#leaving(kind).flatMap((key) => {
       if (kind !== 'volume') return [this.#remove(kind, key, false, after)];
       const recorded = this.#recorded.get(nameOf(kind, key));
       // the data of a scratch volume was never promised to anybody
@@ -91,6 +101,37 @@ export class StepList {
       this.#detached.set(key, id);
       return [id];
     });
+  }
+
+  /**
+   * Adds the changes in place of instances that are led to some that leave, so that they know it before.
+   *
+   * @returns their ids
+   */
+  tellOfLeaving(after: (desired: DesiredOf<'instance'>) => readonly string[]): readonly string[] {
+    const leaving = new Set(this.#leaving('instance'));
+    if (leaving.size === 0) return [];
+    return this.ensureAll('instance', after, ({ key }) => {
+      const recorded = this.#recordedInstance(key);
+      // a half-made one may not run yet, and may need the room of those that leave
+      const isRunning = this.#found.get(nameOf('instance', key))?.fingerprint != null;
+      const isUpdate = this.#changes.get(nameOf('instance', key)) === 'update';
+      return isRunning && isUpdate && recorded !== undefined && isLedTo(recorded, leaving);
+    });
+  }
+
+  /**
+   * Tells whether the policy does nothing but forget instances that leave. Then it may wait for them: until they have
+   * ended, what they still do is allowed.
+   */
+  isPolicyOnlyNarrowed(): boolean {
+    const [desired] = this.#desired('policy');
+    const recorded = desired && this.#recorded.get(nameOf('policy', desired.key));
+    const found = desired && this.#found.get(nameOf('policy', desired.key));
+    if (!desired || recorded?.kind !== 'policy' || !recorded.isSettled) return false;
+    if (found?.kind !== 'policy' || !found.works) return false;
+    if (found.fingerprint !== fingerprintOf(recorded.state)) return false;
+    return isNarrowed(recorded.state, desired.state, new Set(this.#leaving('instance')));
   }
 
   /** Gives the removals that {@link detachAll} added for a volume's sake. */
@@ -115,17 +156,48 @@ export class StepList {
     return this.#request.desired.filter((one): one is DesiredOf<K> => one.kind === kind);
   }
 
+  #leaving(kind: ObjectKind): readonly string[] {
+    const wanted = new Set(this.#desired(kind).map((one) => one.key));
+    const known = [...this.#recorded.values(), ...this.#found.values()].filter((one) => one.kind === kind);
+    return [...new Set(known.map((one) => one.key))].filter((key) => !wanted.has(key)).sort();
+  }
+
+  #recordedInstance(key: string): DesiredOf<'instance'>['state'] | undefined {
+    const recorded = this.#recorded.get(nameOf('instance', key));
+    return recorded?.kind === 'instance' ? recorded.state : undefined;
+  }
+
+  /** Lists those, of the steps before it, that have to be healthy before an instance is touched. */
+  #gatesOf(key: string, change: Ensure): readonly string[] {
+    const desired = this.#desired('instance').find((one) => one.key === key);
+    if (desired === undefined) return [];
+    const { state } = desired;
+    if (change === 'replace') {
+      const found = this.#found.get(nameOf('instance', key));
+      // what does no work already need not be spared
+      if (this.#isNetworkNew || found?.kind !== 'instance' || isOver(found.condition)) return [];
+      const before = this.#replaced.get(state.appliance);
+      this.#replaced.set(state.appliance, key);
+      return before === undefined ? [] : [before];
+    }
+    const recorded = this.#recordedInstance(key);
+    if (change !== 'update' || recorded === undefined) return [];
+    return newlyLedTo(recorded, state).filter((name) => this.#ensured.has(nameOf('instance', name)));
+  }
+
   #findChanges(): ReadonlyMap<string, Ensure> {
     const changes = new Map<string, Ensure>();
     const look = (one: Desired, isNetworkNew: boolean): void => {
       const name = nameOf(one.kind, one.key);
-      const change = changeOf(one, this.#recorded.get(name), this.#found.get(name), isNetworkNew);
+      const found = this.#found.get(name);
+      const isUnwell = one.kind === 'instance' && found !== undefined && this.#request.unwell?.has(one.key);
+      const change = isUnwell ? 'replace' : changeOf(one, this.#recorded.get(name), found, isNetworkNew);
       if (change) changes.set(name, change);
     };
     const [networks, others] = partition(this.#request.desired, (one) => one.kind === 'network');
     for (const one of networks) look(one, false);
-    const isNetworkNew = [...changes.values()].includes('create');
-    for (const one of others) look(one, isNetworkNew);
+    this.#isNetworkNew = [...changes.values()].includes('create');
+    for (const one of others) look(one, this.#isNetworkNew);
     return changes;
   }
 
@@ -157,6 +229,14 @@ export class StepList {
     this.#steps.push({ ...parts, id, generation: this.#request.generation } as Step);
     return id;
   }
+}
+
+function isNarrowed(before: PolicyState, after: PolicyState, leaving: ReadonlySet<string>): boolean {
+  const stays = (one: PolicyState): PolicyState => ({
+    rules: one.rules.filter(({ from, to }) => !leaving.has(from) && !leaving.has(to)),
+    members: one.members.filter(({ instance }) => !leaving.has(instance)),
+  });
+  return leaving.size > 0 && fingerprintOf(stays(before)) === fingerprintOf(after);
 }
 
 function nameOf(kind: ObjectKind, key: string): string {

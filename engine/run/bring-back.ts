@@ -1,12 +1,9 @@
-import { EngineError } from '../errors.ts';
 import type { DeploymentState } from '../model/status.ts';
-import type { DecisionBasis, DeploymentRecord } from '../model/store.ts';
+import type { DeploymentRecord } from '../model/store.ts';
 import type { RunContext } from './context.ts';
-import { converge } from './converge.ts';
+import { convergeAsRecorded, notRecorded } from './converge-as-recorded.ts';
 import { down } from './down.ts';
-import { type Intent, intentOf, neverPlanned } from './intent.ts';
-import { runOperation } from './operation.ts';
-import { requireIsolation } from './require-isolation.ts';
+import { intentOf } from './intent.ts';
 import { rollBack } from './roll-back.ts';
 import { deploymentMissing, status } from './status.ts';
 
@@ -32,7 +29,7 @@ export async function bringBack(
   const intent = intentOf(await basisOf(context, current));
   switch (intent.kind) {
     case 'up':
-      await upAsRecorded(context, request);
+      await convergeAsRecorded(context, request, 'up');
       break;
     case 'down':
       await down(context, { ...request, data: intent.data });
@@ -58,40 +55,4 @@ async function basisOf({ store }: RunContext, current: DeploymentRecord) {
     unfinished: await store.unfinished(current.id),
     inventory: await store.inventory(current.id),
   };
-}
-
-async function upAsRecorded(
-  context: RunContext,
-  { owner, name }: { readonly owner: string; readonly name: string },
-): Promise<void> {
-  requireIsolation(context.pool.name, await context.driver.capabilities(context.signal));
-  let intent: Intent | undefined;
-  const decide = (basis: DecisionBasis) => {
-    if (!basis.current) throw deploymentMissing(name);
-    // asked again where nobody can change it any more
-    intent = intentOf(basis);
-    if (intent.kind !== 'up') throw notRecorded(name, intent);
-    const { id, pool } = basis.current;
-    return { id, pool, spec: intent.spec, secrets: [], givesUp: neverPlanned(basis.unfinished) };
-  };
-  await runOperation(context, { owner, name, verb: 'up', decide }, async (begun, carry) => {
-    await converge(context, begun, carry, intent?.kind === 'up' ? intent.desired : []);
-    return { spec: begun.deployment.spec, answer: undefined };
-  });
-}
-
-function notRecorded(name: string, { kind }: Intent): EngineError {
-  if (kind === 'undecided')
-    return new EngineError(
-      'OPERATION_INTERRUPTED',
-      `the removal of ${name} with its data was stopped by hand`,
-      {
-        hint: `Go on with: sheaf down ${name} --delete-data ${name}, or undo it with \`up\` and --rollback.`,
-      },
-    );
-  return new EngineError(
-    'OPERATION_INTERRUPTED',
-    `${name} was stopped before anything of it was made, so its records do not say what it shall be`,
-    { hint: `Run \`up\` with its source again, or: sheaf down ${name} --keep-data` },
-  );
 }

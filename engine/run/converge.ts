@@ -13,6 +13,7 @@ import { settle } from './settle.ts';
  *
  * Data volumes that are not wanted stay as they are.
  *
+ * @param unwell - instances that are replaced because they are not healthy
  * @throws EngineError of `execute` and `settle`
  */
 export async function converge(
@@ -20,6 +21,7 @@ export async function converge(
   { deployment, lease, operation }: Begun,
   { planned }: Carry,
   wanted: readonly Desired[],
+  unwell: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const { driver, store, signal } = context;
   const identity = identityOf(deployment);
@@ -30,6 +32,7 @@ export async function converge(
     desired: wanted,
     recorded: await store.inventory(deployment.id),
     observation: await driver.observe(identity, signal),
+    unwell,
     mayDelete: () => false,
   });
   warnOfLostVolumes(context, plan);

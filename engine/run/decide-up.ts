@@ -4,13 +4,20 @@ import type { ListenAddress, ListenRefusal } from '../model/allocation.ts';
 import type { Blueprint } from '../model/blueprint.ts';
 import type { Pool, Resources, Server } from '../model/pool.ts';
 import type { PlacementEntry } from '../model/status.ts';
-import type { DecisionBasis, DeploymentRecord, DeploymentSpec, Recorded } from '../model/store.ts';
+import type {
+  DecisionBasis,
+  DeploymentRecord,
+  DeploymentSpec,
+  Recorded,
+  ScaledReplicas,
+} from '../model/store.ts';
 import { place } from '../place/place.ts';
 import { placementRefusal } from '../place/refusal.ts';
 import { allocate, externalName, type Listening } from '../plan/allocate.ts';
 import { volumeKey } from '../plan/deployment-view.ts';
 import { formatSize } from '../units.ts';
 import { heldElsewhere } from './held.ts';
+import { scaled } from './scaled.ts';
 
 /** What somebody wants to be up. */
 export type UpRequest = {
@@ -21,6 +28,8 @@ export type UpRequest = {
     /** Parameters that are no secrets, as text. */
     readonly set: Readonly<Record<string, string>>;
     readonly expose: Readonly<Record<string, ListenAddress>>;
+    /** Numbers of replicas other than described; those that are recorded when absent. */
+    readonly scale?: ScaledReplicas;
   };
   /** Values of secrets that were given, by their names in the blueprint. */
   readonly secrets: ReadonlyMap<string, string>;
@@ -45,7 +54,7 @@ export type UpDecision = {
 /**
  * Decides what a deployment will hold: addresses, servers, places to listen. Pure.
  *
- * What it has already it keeps. A name belongs to one version of one application on one pool.
+ * What it has already it keeps, numbers of replicas that were asked for included. A name belongs to one version of one application on one pool.
  *
  * @param id - of the deployment
  * @throws EngineError INPUT_REFUSED, DEPLOYMENT_EXISTS, PLACEMENT_IMPOSSIBLE, POOL_EMPTY, ADDRESS_TAKEN
@@ -55,10 +64,14 @@ export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolVie
   checkName(request.name);
   if (current) checkCurrent(current, request, view.pool);
   checkShrinking(basis, request.blueprint);
+  const { blueprint, scale } = scaled(
+    request.blueprint,
+    request.inputs.scale ?? current?.spec.inputs.scale ?? {},
+  );
 
   const neighbours = others.filter((one) => one.pool === view.pool.name);
   const placement = place({
-    blueprint: request.blueprint,
+    blueprint,
     servers: heldElsewhere(view.servers, neighbours, inventory, view.overhead),
     overhead: view.overhead,
     previous: previousServers(current, inventory),
@@ -68,7 +81,7 @@ export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolVie
 
   const allocation = allocate({
     deployment: id,
-    blueprint: request.blueprint,
+    blueprint,
     range: view.pool.range,
     taken: {
       subnets: neighbours.map((one) => one.spec.allocation.subnet),
@@ -79,12 +92,13 @@ export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolVie
     ports: view.ports,
     refusals: view.refusals,
   });
+  const { set, expose } = request.inputs;
   return {
     placement,
     spec: {
-      blueprint: request.blueprint,
-      digest: digestOf(canonicalJson(request.blueprint)),
-      inputs: request.inputs,
+      blueprint,
+      digest: digestOf(canonicalJson(blueprint)),
+      inputs: { set, expose, ...(Object.keys(scale).length > 0 && { scale }) },
       allocation,
       placement: Object.fromEntries(
         placement.flatMap((entry) => (entry.server === null ? [] : [[entry.instance, entry.server]])),

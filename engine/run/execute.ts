@@ -5,6 +5,7 @@ import type { Lease } from '../model/store.ts';
 import type { RunContext } from './context.ts';
 import { asEngineError, interrupted } from './failure.ts';
 import { performStep } from './perform-step.ts';
+import { settle } from './settle.ts';
 
 /** A planned operation that is to be carried out. */
 export type Execution = {
@@ -22,7 +23,9 @@ export type Execution = {
  * A request to stop reaches the running steps, starts no new ones, and returns when they have ended; so does the loss of
  * the lease or of the journal, after which nothing may be changed that nobody would know of.
  *
- * @throws EngineError of the first failed step with `details.failed` {step: message}; OPERATION_INTERRUPTED; LEASE_LOST
+ * A step that is to wait for the health of others begins when they are well.
+ *
+ * @throws EngineError of `settle`; of the first failed step with `details.failed` {step: message}; OPERATION_INTERRUPTED; LEASE_LOST
  */
 export async function execute(context: RunContext, execution: Execution): Promise<void> {
   const { plan, onFailure } = execution;
@@ -35,7 +38,8 @@ export async function execute(context: RunContext, execution: Execution): Promis
 
   const start = (step: Step): void => {
     waiting.delete(step.id);
-    const act = performStep({ ...context, signal }, execution, step)
+    const act = whenHealthy({ ...context, signal }, execution, step)
+      .then(() => performStep({ ...context, signal }, execution, step))
       .then(
         () => void done.add(step.id),
         (cause: unknown) => {
@@ -50,7 +54,9 @@ export async function execute(context: RunContext, execution: Execution): Promis
 
   for (;;) {
     const mayStart = !signal.aborted && (failures.size === 0 || onFailure === 'continue');
-    for (const step of mayStart ? [...waiting.values()] : []) {
+    // those that may have to wait for somebody's health come last, so that they hold up nobody who could start now
+    const ready = [...waiting.values()].toSorted((a, b) => gatesOf(a).length - gatesOf(b).length);
+    for (const step of mayStart ? ready : []) {
       if (running.size >= context.limits.parallelSteps) break;
       if (step.after.every((id) => done.has(id))) start(step);
     }
@@ -59,6 +65,22 @@ export async function execute(context: RunContext, execution: Execution): Promis
   }
   if (failures.size > 0) throw failureOf(execution, failures, context.signal);
   if (waiting.size > 0) throw interrupted(plan.deployment, true);
+}
+
+function gatesOf({ onceHealthy = [] }: Step): readonly string[] {
+  return onceHealthy;
+}
+
+/** Waits for those who have to be healthy before a step; an undoing, which goes on past failures, waits for nobody. */
+async function whenHealthy(context: RunContext, execution: Execution, step: Step): Promise<void> {
+  const gates = gatesOf(step);
+  if (gates.length === 0 || execution.onFailure === 'continue') return;
+  const instances = execution.plan.steps.flatMap((one) =>
+    one.kind === 'instance' && one.action === 'ensure' && gates.includes(one.key)
+      ? [[one.key, one.desired] as const]
+      : [],
+  );
+  await settle(context, { ...execution, instances: new Map(instances) });
 }
 
 // without the journal nothing may be changed: nobody could find out what was begun

@@ -1,16 +1,20 @@
 import { EngineError } from '../errors.ts';
 import { instancesOf, portsOf } from '../model/blueprint.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
-import type { DeploymentState, DeploymentStatus, DeploymentSummary } from '../model/status.ts';
-import type { DeploymentRecord, JournaledOperation, Recorded } from '../model/store.ts';
+import type { DeploymentState, DeploymentStatus, DeploymentSummary, Drift } from '../model/status.ts';
+import type { DeploymentRecord, JournaledOperation, Recorded, Verb } from '../model/store.ts';
 import { externalName } from '../plan/allocate.ts';
 import { endpointUrl } from '../plan/endpoint-url.ts';
 import type { RunContext } from './context.ts';
+import { driftOf, repairsInAnHour } from './drift.ts';
 import { asEngineError } from './failure.ts';
 import { identityOf } from './identity.ts';
 import { isWell } from './settle.ts';
 
-type StatusContext = Pick<RunContext, 'store' | 'driver' | 'pool' | 'isAlive' | 'signal'>;
+/** Repairs of the last hour count. */
+export const hourMs = 3_600_000;
+
+type StatusContext = Pick<RunContext, 'store' | 'driver' | 'pool' | 'isAlive' | 'clock' | 'signal'>;
 
 /** Makes the error for a name that nobody has given yet. */
 export function deploymentMissing(name: string): EngineError {
@@ -41,6 +45,7 @@ export async function summarize(
       instances: _i,
       wires: _w,
       volumes: _v,
+      drift: _d,
       ...summary
     } = await observed(await contextOf(record), record);
     return summary;
@@ -53,7 +58,7 @@ export async function summarize(
 }
 
 async function observed(context: StatusContext, record: DeploymentRecord): Promise<DeploymentStatus> {
-  const { store, driver, signal, isAlive } = context;
+  const { store, driver, signal, isAlive, clock } = context;
   const [latest] = await store.unfinished(record.id);
   const holder = (await store.leaseHolder(record.id))?.holder ?? null;
   return statusOf({
@@ -62,6 +67,7 @@ async function observed(context: StatusContext, record: DeploymentRecord): Promi
     observation: await driver.observe(identityOf(record), signal),
     unfinished: latest,
     isHeld: holder !== null && isAlive(holder),
+    repairs: await store.repairsSince(record.id, clock() - hourMs),
   });
 }
 
@@ -73,6 +79,8 @@ export type StatusInput = {
   readonly unfinished: JournaledOperation | undefined;
   /** Whether a living process works on it. */
   readonly isHeld: boolean;
+  /** How often it was repaired within the last hour. */
+  readonly repairs: number;
 };
 
 /** Sums up what was seen of a deployment, and says no more than that. Pure. */
@@ -119,7 +127,9 @@ export function statusOf(input: StatusInput): DeploymentStatus {
       ? [{ name: one.key, sizeBytes: one.state.sizeBytes, exists: works(found.get(`volume ${one.key}`)) }]
       : [],
   );
-  const state = stateOf(input, endpoints);
+  const isAtRest = !unfinished && record.spec.lifecycle === 'active';
+  const drift = isAtRest ? driftOf(input.inventory, observation) : [];
+  const state = stateOf(input, endpoints, drift);
   return {
     name: record.name,
     application: blueprint.application.name,
@@ -127,7 +137,8 @@ export function statusOf(input: StatusInput): DeploymentStatus {
     owner: record.owner,
     pool: record.pool,
     state,
-    ...reasonOf(state, instances, observation),
+    ...reasonOf(input, state, instances, drift),
+    drift,
     ...(unfinished && { operation: operationOf(unfinished) }),
     endpoints,
     instances,
@@ -138,17 +149,25 @@ export function statusOf(input: StatusInput): DeploymentStatus {
 
 /** Says why a deployment does not run as it has to, by what tells most. */
 function reasonOf(
+  { repairs, observation }: StatusInput,
   state: DeploymentState,
   instances: DeploymentStatus['instances'],
-  observation: Observation,
+  drift: readonly Drift[],
 ): { readonly reason?: string } {
   if (state !== 'stopped' && state !== 'degraded') return {};
   const isRestarted = instances.some(({ ended }) => ended?.cause === 'restart');
   if (isRestarted) return { reason: 'not running since its server was restarted' };
   const failed = instances.find((one) => one.state === 'failed' || one.healthy === false);
-  if (failed) return { reason: `${failed.name}: ${failed.message || failed.state}` };
   const broken = observation.objects.find((one) => one.kind !== 'instance' && !one.works);
-  return broken && state === 'degraded' ? { reason: faultOf(broken) } : {};
+  const [first] = drift;
+  const what = failed
+    ? `${failed.name}: ${failed.message || failed.state}`
+    : broken && state === 'degraded'
+      ? faultOf(broken)
+      : first && `${first.kind} ${first.key} is ${first.what}`;
+  if (what === undefined) return {};
+  if (repairs < repairsInAnHour) return { reason: what };
+  return { reason: `${what}; repaired ${repairs} times within an hour, so it is left for a person` };
 }
 
 function faultOf({ kind, key }: Observation['objects'][number]): string {
@@ -178,9 +197,13 @@ function operationOf({ operation, steps }: JournaledOperation): NonNullable<Depl
   return { id: operation.id, verb: operation.verb, done, steps: steps.length };
 }
 
-function stateOf(input: StatusInput, endpoints: DeploymentStatus['endpoints']): DeploymentState {
+function stateOf(
+  input: StatusInput,
+  endpoints: DeploymentStatus['endpoints'],
+  drift: readonly Drift[],
+): DeploymentState {
   const { record, observation, unfinished, isHeld } = input;
-  if (unfinished) return isHeld && unfinished.operation.verb === 'up' ? 'starting' : 'unfinished';
+  if (unfinished) return isHeld && bringsUp(unfinished.operation.verb) ? 'starting' : 'unfinished';
   if (record.spec.lifecycle === 'kept') return 'kept';
   const seen = new Map<string, ObservedInstance>();
   for (const one of observation.objects) if (one.kind === 'instance') seen.set(one.key, one);
@@ -191,13 +214,19 @@ function stateOf(input: StatusInput, endpoints: DeploymentStatus['endpoints']): 
   const conditions = expected.map((one) => one.seen?.condition ?? 'absent');
   if (conditions.every((one) => one === 'absent' || one === 'stopped')) return 'stopped';
   const isAllWell = expected.every((one) => one.seen && isWell(one.seen, one.hasHealth));
-  const isAllThere = observation.objects.every((one) => one.kind === 'instance' || one.works);
+  const isAllThere =
+    drift.every((one) => one.kind === 'instance') &&
+    observation.objects.every((one) => one.kind === 'instance' || one.works);
   if (isAllWell && isAllThere && endpoints.every((one) => one.works)) return 'running';
   const isComing = expected.every(
     (one) =>
       one.seen && (isWell(one.seen, one.hasHealth) || isStarting(one.seen.condition, one.seen.healthy)),
   );
   return isComing && isAllThere ? 'starting' : 'degraded';
+}
+
+function bringsUp(verb: Verb): boolean {
+  return verb === 'up' || verb === 'scale' || verb === 'repair';
 }
 
 function isStarting(condition: string, healthy: boolean | null): boolean {

@@ -1,19 +1,16 @@
-import { isIP } from 'node:net';
-import type { ListenRefusal } from '../model/allocation.ts';
 import type { Closure } from '../model/closure.ts';
 import type { Observation } from '../model/observation.ts';
 import type { DeploymentStatus, PlanReport } from '../model/status.ts';
 import type { Change, Plan } from '../model/step.ts';
 import type { DecisionBasis } from '../model/store.ts';
-import { externalName } from '../plan/allocate.ts';
 import { desired } from '../plan/desired.ts';
 import { diff } from '../plan/diff.ts';
 import type { RunContext } from './context.ts';
 import { converge } from './converge.ts';
-import { decideUp, type PoolView, type UpRequest } from './decide-up.ts';
+import { decideUp, type UpRequest } from './decide-up.ts';
 import { identityOf } from './identity.ts';
 import { runOperation } from './operation.ts';
-import { requireIsolation } from './require-isolation.ts';
+import { poolView } from './pool-view.ts';
 import { newestVersions, secretChanges } from './secret-values.ts';
 import { status } from './status.ts';
 
@@ -131,36 +128,4 @@ function restartsOf(plan: Plan): readonly string[] {
   return instances
     .filter((step) => step.change === 'replace' || (step.action === 'ensure' && removed.has(step.key)))
     .map((step) => step.key);
-}
-
-async function poolView(context: RunContext, request: UpRequest): Promise<PoolView> {
-  const { driver, pool, signal } = context;
-  const capabilities = await driver.capabilities(signal);
-  requireIsolation(pool.name, capabilities);
-  return {
-    pool,
-    servers: await driver.servers(signal),
-    overhead: capabilities.overhead,
-    // some to spare: a free port can be one that a stopped deployment keeps
-    ports: await context.freePorts(request.blueprint.externals.length + 8),
-    refusals: await listenRefusals(context, request),
-  };
-}
-
-/** Tries the places that are asked for, so that a taken one is told before anything is made. */
-async function listenRefusals(
-  { store, listenRefusal }: RunContext,
-  { owner, name, blueprint, inputs }: UpRequest,
-): Promise<ReadonlyMap<string, ListenRefusal>> {
-  const current = await store.deployment(owner, name);
-  // it may be this deployment's own endpoint that listens there
-  const own = new Set(Object.values(current?.spec.allocation.endpoints ?? {}).map(({ port }) => port));
-  const refusals = new Map<string, ListenRefusal>();
-  for (const external of blueprint.externals) {
-    const wish = inputs.expose[externalName(external)];
-    if (wish === undefined || isIP(wish.address) === 0 || own.has(wish.port)) continue;
-    const refusal = await listenRefusal({ ...wish, transport: external.transport });
-    if (refusal !== undefined) refusals.set(externalName(external), refusal);
-  }
-  return refusals;
 }

@@ -48,4 +48,6 @@ export const migrations: readonly string[] = [
   UPDATE operations SET data = CASE WHEN json_array_length(plan, '$.losesData') > 0 THEN 'delete' ELSE 'keep' END
     WHERE verb = 'down';
   `,
+  // decisions may hold numbers of replicas, and steps wait for health; to a program that passes them over both are lost
+  'SELECT 1;',
 ];

@@ -22,7 +22,7 @@ import { endOperation } from './end-operation.ts';
 import { inventoryOf, secretsOf, unfinishedOf, writeEvent, writeInventory } from './journal.ts';
 import { checkLease, leaseHolderOf } from './lease.ts';
 import { refsOf } from './refs.ts';
-import { deploymentOf, eventOf, jsonColumn } from './rows.ts';
+import { deploymentOf, eventOf, integer, jsonColumn } from './rows.ts';
 
 /**
  * Opens the state database of one home folder, made when absent, and migrates it to this program's version.
@@ -63,6 +63,17 @@ class SqliteStore implements Store {
 
   async secrets(deployment: string): Promise<readonly SealedSecret[]> {
     return secretsOf(this.#database, deployment);
+  }
+
+  async repairsSince(deployment: string, at: number): Promise<number> {
+    const row = this.#database.get(
+      `SELECT count(*) AS count FROM operations WHERE deployment = ?1 AND verb = 'repair' AND started_at >= ?2
+         AND generation > coalesce((SELECT max(generation) FROM operations
+           WHERE deployment = ?1 AND verb <> 'repair' AND state = 'done'), 0)`,
+      deployment,
+      at,
+    );
+    return row ? integer(row, 'count') : 0;
   }
 
   async leaseHolder(deployment: string): Promise<LeaseHolder | undefined> {

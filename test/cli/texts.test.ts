@@ -23,6 +23,7 @@ const shop: DeploymentStatus = {
   owner: 'default',
   pool: 'local',
   state: 'degraded',
+  drift: [{ kind: 'network', key: 'network', what: 'gone' }],
   endpoints: [
     { name: 'edge.web', url: 'http://127.0.0.1:8080', address: '127.0.0.1', port: 8080, works: true },
     { name: 'edge.dns', url: 'dns://127.0.0.1:53', address: '127.0.0.1', port: 53, works: false },
@@ -117,7 +118,10 @@ instances:
 wires:
   web.db  ->  db.in  tcp 5432
 volumes:
-  db.1/data  2 GiB  missing`,
+  db.1/data  2 GiB  missing
+drift:
+  network  network  gone
+Heal it with: sheaf repair shop`,
   );
   t.deepEqual(violations('status', shop), []);
 });

@@ -27,6 +27,11 @@ const wrongLines: readonly { readonly args: readonly string[]; readonly says: Re
   { args: ['status', '--home', ''], says: /Give a folder/ },
   { args: ['pack', '.'], says: /required option '-o, --output <file>' not specified/ },
   { args: ['pack', '.', '-o', 'x', '--thin', '--delta-from', 'y'], says: /exclude each other/ },
+  { args: ['scale', 'shop'], says: /missing required argument 'appliance=count'/ },
+  { args: ['scale', 'shop', 'web=many'], says: /Write it as appliance=count/ },
+  { args: ['scale', 'shop', 'web=2', 'web=3'], says: /web is given twice/ },
+  { args: ['watch', '--interval', '0s'], says: /at least 1s/ },
+  { args: ['watch', '--patience', 'soon'], says: /number and a unit/ },
   { args: ['pool', 'lst'], says: /unknown command 'lst'\n.*Did you mean list/ },
 ];
 
@@ -61,7 +66,7 @@ test('help names every verb and exits 0', async (t) => {
   const run = await runCli(['--help']);
 
   t.is(run.code, 0);
-  for (const verb of 'init check graph lock build sbom plan up status logs exec events down pool doctor completion'.split(
+  for (const verb of 'init check graph lock build sbom plan up status logs exec events scale repair watch down pool doctor completion'.split(
     ' ',
   ))
     t.regex(run.stdout, new RegExp(`^  ${verb} `, 'm'));
@@ -91,6 +96,9 @@ for (const verb of [
   'logs',
   'exec',
   'events',
+  'scale',
+  'repair',
+  'watch',
   'down',
   'pool show',
 ])

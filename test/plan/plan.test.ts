@@ -136,7 +136,7 @@ test('a changed property reaches the instances that have it in place', (t) => {
   );
 });
 
-test('one replica more: its neighbours are told, and the policy knows it before it starts', (t) => {
+test('one replica more: the policy knows it before it starts, and who leads to it when it is healthy', (t) => {
   const before = wanted(small);
   const after = wanted(guestbook({ replicas: 3 }));
 
@@ -145,12 +145,36 @@ test('one replica more: its neighbours are told, and the policy knows it before 
     `1 update policy wires
 2 update instance db.1 after 1
 3 create instance web.3 after 1
-4 update instance lb.1 after 1
+4 update instance lb.1 after 1 3 once web.3 healthy
 `,
   );
 });
 
-test('new layers replace the instances that run on them', (t) => {
+test('one replica less: who leads to it is told before it goes, and what it still does is allowed until then', (t) => {
+  const before = wanted(guestbook({ replicas: 3 }));
+  const after = wanted(small);
+
+  t.is(
+    planOf({ desired: after, recorded: recordedOf(before), observation: foundOf(before) }),
+    `1 update instance lb.1
+2 remove instance web.3 after 1
+3 update policy wires after 2
+4 update instance db.1 after 3 2
+`,
+  );
+});
+
+test('a policy that forgets more than those who leave comes first', (t) => {
+  const before = wanted(guestbook({ replicas: 3 }));
+  const { wires, ...rest } = small;
+  const cut = wanted({ ...rest, wires: wires.filter((wire) => wire.to.appliance !== 'db') });
+
+  const plan = planOf({ desired: cut, recorded: recordedOf(before), observation: foundOf(before) });
+
+  t.regex(plan, /^1 update policy wires\n2 update instance lb.1 after 1\n3 remove instance web.3 after 2\n/);
+});
+
+test('new layers replace the instances that run on them, replicas one at a time', (t) => {
   const before = wanted(small);
   const after = wanted(small, 'new');
 
@@ -162,7 +186,7 @@ test('new layers replace the instances that run on them', (t) => {
 4 update image edge@1.0.0
 5 replace instance db.1 after 1
 6 replace instance web.1 after 2
-7 replace instance web.2 after 2
+7 replace instance web.2 after 2 6 once web.1 healthy
 8 replace instance lb.1 after 3
 9 replace instance edge.1 after 4
 `,

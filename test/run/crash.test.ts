@@ -3,6 +3,7 @@ import type { Thing } from '../../engine/drivers/memory/world.ts';
 import type { RunContext } from '../../engine/run/context.ts';
 import { down } from '../../engine/run/down.ts';
 import { rollBack } from '../../engine/run/roll-back.ts';
+import { scale } from '../../engine/run/scale.ts';
 import { up } from '../../engine/run/up.ts';
 import { guestbook, sampleClosure } from '../sample/blueprint.ts';
 import { upRequest } from '../sample/context.ts';
@@ -19,6 +20,10 @@ const goDown =
   (data: 'keep' | 'delete'): Act =>
   (context) =>
     down(context, { owner: 'default', name: 'shop', data });
+const scaleTo =
+  (web: number): Act =>
+  (context) =>
+    scale(context, { owner: 'default', name: 'shop', replicas: { web } });
 const undo: Act = (context) => rollBack(context, { owner: 'default', name: 'shop' });
 
 /** Writes all that exists and is recorded, but what differs from life to life. */
@@ -124,4 +129,20 @@ test('up that was killed at any moment can be undone', async (t) => {
 
 test('a change that was killed at any moment can be undone', async (t) => {
   await matrix(t, { given: [goUp], act: change, rerun: undo, likeAfter: [goUp] });
+});
+
+test('scaling up that was killed at any moment ends in the right state when it is run again', async (t) => {
+  await matrix(t, { given: [goUp], act: scaleTo(4), rerun: scaleTo(4), likeAfter: [goUp, scaleTo(4)] });
+});
+
+test('scaling up that was killed at any moment can be undone', async (t) => {
+  await matrix(t, { given: [goUp], act: scaleTo(4), rerun: undo, likeAfter: [goUp] });
+});
+
+test('scaling down that was killed at any moment ends in the right state when it is run again', async (t) => {
+  await matrix(t, { given: [goUp], act: scaleTo(1), rerun: scaleTo(1), likeAfter: [goUp, scaleTo(1)] });
+});
+
+test('scaling down that was killed at any moment can be undone', async (t) => {
+  await matrix(t, { given: [goUp], act: scaleTo(1), rerun: undo, likeAfter: [goUp] });
 });

@@ -21,6 +21,7 @@ async function running(): Promise<StatusInput> {
     observation: await context.driver.observe(identity, context.signal),
     unfinished: undefined,
     isHeld: false,
+    repairs: 0,
   };
 }
 

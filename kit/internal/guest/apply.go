@@ -2,6 +2,7 @@ package guest
 
 import (
 	"reflect"
+	"sync"
 
 	"sheaf/kit/internal/files"
 	"sheaf/kit/internal/instance"
@@ -10,7 +11,7 @@ import (
 
 // Apply writes files and follows a new description among them. @returns the paths whose file is another now
 //
-// Nothing is written when the new description is not understood. Services are told and not waited for.
+// Nothing is written when the new description is not understood. Commands by which services reload are waited for.
 func (g *Guest) Apply(list []files.File) ([]string, error) {
 	description, err := descriptionIn(list)
 	if err != nil {
@@ -67,18 +68,24 @@ func (g *Guest) follow(description *instance.Description) {
 	}
 }
 
-// reloadFollowers tells each service once that files of it have changed.
+// reloadFollowers tells each service once that files of it have changed, all at the same time.
 func (g *Guest) reloadFollowers(changed []string) {
 	g.mu.Lock()
 	services, description := g.services, g.description
 	g.mu.Unlock()
 	told := map[*service.Service]bool{}
+	var reloads sync.WaitGroup
+	defer reloads.Wait()
 	for _, path := range changed {
 		follower := description.FollowerOf(path)
 		for _, s := range services {
 			if s.Description().Name == follower && !told[s] {
 				told[s] = true
-				s.Reload()
+				reloads.Add(1)
+				go func(follower *service.Service) {
+					defer reloads.Done()
+					follower.Reload()
+				}(s)
 			}
 		}
 	}

@@ -9,7 +9,8 @@ import (
 
 const reloadTimeout = 30 * time.Second
 
-// Reload lets the service know that a file has changed, by the means that it declares, else by a restart. Does not wait.
+// Reload lets the service know that a file has changed, by the means that it declares, else by a restart. Waits for
+// a command, which can so tell when the service has followed; not for what a signal or a restart does.
 func (s *Service) Reload() {
 	s.mu.Lock()
 	p, how, state := s.process, s.description.Reload, s.status.State
@@ -19,7 +20,7 @@ func (s *Service) Reload() {
 	case state != Running || how == nil:
 		s.Restart()
 	case len(how.Command) > 0:
-		go s.reloadByCommand(how.Command)
+		s.reloadByCommand(how.Command)
 	default:
 		if signal, err := process.SignalOf(how.Signal); err == nil {
 			p.Signal(signal)
