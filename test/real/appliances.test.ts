@@ -32,7 +32,9 @@ test('postgresql makes its data on an empty volume and becomes healthy', async (
 
   await db.healthy();
 
-  t.notRegex(await db.log(), /FATAL|ERROR/);
+  // a probe may come while it still starts, and is told so
+  const complaints = (await db.log()).replaceAll('FATAL:  the database system is starting up', '');
+  t.notRegex(complaints, /FATAL|ERROR/);
 });
 
 test('postgresql listens on its wire alone and lets nobody in without the password', async (t) => {
