@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { PassThrough, type Transform } from 'node:stream';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import type { Duplex } from 'node:stream';
 import type { Digest } from '../engine/digest.ts';
 import { EngineError } from '../engine/errors.ts';
+import { layerUnpacker } from '../engine/formats/layer-unpacker.ts';
 import type { Descriptor } from '../engine/model/blob.ts';
 import { isBomb } from '../engine/model/packing-list.ts';
 import { refusal } from './refusals.ts';
@@ -19,7 +19,7 @@ export async function* watchLayer(
   content: AsyncIterable<Uint8Array>,
   diffId: Digest | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const unpacker = unpackerOf(part.mediaType);
+  const unpacker = layerUnpacker(part.mediaType);
   const measuring = measure(part, unpacker);
   measuring.catch(() => undefined); // told where it is awaited
   try {
@@ -42,7 +42,7 @@ export async function* watchLayer(
   }
 }
 
-async function measure(part: Descriptor, unpacker: Transform): Promise<Digest> {
+async function measure(part: Descriptor, unpacker: Duplex): Promise<Digest> {
   const hash = createHash('sha256');
   let bytes = 0;
   for await (const chunk of unpacker) {
@@ -55,9 +55,4 @@ async function measure(part: Descriptor, unpacker: Transform): Promise<Digest> {
       );
   }
   return `sha256:${hash.digest('hex')}`;
-}
-
-function unpackerOf(mediaType: string): Transform {
-  if (mediaType.endsWith('gzip')) return createGunzip();
-  return mediaType.endsWith('zstd') ? createZstdDecompress() : new PassThrough();
 }

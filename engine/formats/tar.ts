@@ -1,6 +1,7 @@
 import { pipeline, Readable, type Writable } from 'node:stream';
 import { extract, type Header, pack } from 'tar-stream';
 import { EngineError } from '../errors.ts';
+import { attributesAsCharacters, paxHeader } from './pax.ts';
 
 /** What an entry of a tar archive is. */
 export type TarType =
@@ -27,7 +28,7 @@ export type TarEntry = {
   readonly size: number;
   /** Where a `symlink` or `link` leads; empty otherwise. */
   readonly target: string;
-  /** Extended attributes by name, such as `user.origin`; text only. */
+  /** Extended attributes by name, such as `user.origin`; one character, U+0000 to U+00FF, for each byte. */
   readonly attributes: Readonly<Record<string, string>>;
 };
 
@@ -60,7 +61,11 @@ const latestTime = 2 ** 31 - 1;
  */
 export async function* readTar(archive: AsyncIterable<Uint8Array>): AsyncGenerator<TarItem> {
   // tar-stream's streams behave as Node's do, but their types are streamx's
-  const entries = extract() as unknown as Writable & AsyncIterable<Readable & { readonly header: Header }>;
+  const entries = extract() as unknown as Extraction;
+  // tar-stream makes UTF-8 of PAX records, in which other bytes are lost, and has no option for it
+  const decode = entries._decodeLongHeader.bind(entries);
+  entries._decodeLongHeader = (bytes) =>
+    decode(entries._header.type.startsWith('pax-') ? attributesAsCharacters(bytes) : bytes);
   const feeding = new Promise<unknown>((resolve) => {
     pipeline(archive, entries, resolve);
   });
@@ -82,6 +87,12 @@ export async function* readTar(archive: AsyncIterable<Uint8Array>): AsyncGenerat
     entries.destroy();
   }
 }
+
+type Extraction = Writable &
+  AsyncIterable<Readable & { readonly header: Header }> & {
+    _decodeLongHeader: (bytes: Uint8Array) => void;
+    readonly _header: { readonly type: string };
+  };
 
 async function* guarded(
   content: AsyncIterable<Uint8Array>,
@@ -118,8 +129,11 @@ async function fill(
   entries: AsyncIterable<TarSource> | Iterable<TarSource>,
 ): Promise<void> {
   for await (const source of entries) {
+    const attributes = Object.keys(source.attributes).length;
+    const isText = Object.values(source.attributes).every((value) => /^[\0-\x7f]*$/.test(value));
+    const header = attributes === 0 || isText ? headerOf(source) : startWithPax(archive, source);
     await new Promise<void>((resolve, reject) => {
-      const sink = archive.entry(headerOf(source), (error) => (error ? reject(error) : resolve()));
+      const sink = archive.entry(header, (error) => (error ? reject(error) : resolve()));
       if (source.type !== 'file') return;
       const content = source.content ?? new Uint8Array();
       pipeline(content instanceof Uint8Array ? [content] : content, sink, (error) => {
@@ -127,6 +141,19 @@ async function fill(
       });
     });
   }
+}
+
+/** Writes the records of an entry ahead of it, which tar-stream can do for text only. @returns a header that needs none */
+function startWithPax(archive: Archive, source: TarSource): Partial<Header> {
+  const { pax, ...header } = headerOf(source);
+  archive.push(
+    paxHeader({
+      path: source.path,
+      ...(source.target !== '' && { linkpath: source.target }),
+      ...(pax as Record<string, string>),
+    }),
+  );
+  return { ...header, name: 'entry', ...(source.target !== '' && { linkname: 'target' }) };
 }
 
 function headerOf(entry: TarSource): Partial<Header> {
@@ -152,6 +179,8 @@ function entryOf(header: Header): TarEntry {
   const type = header.type === 'contiguous-file' ? 'file' : header.type;
   if (!isTarType(type)) throw brokenTar(`the entry ${header.name} is of a type that is not supported`);
   const pax = (header.pax ?? {}) as Readonly<Record<string, string>>;
+  if ('GNU.sparse.major' in pax || 'GNU.sparse.size' in pax)
+    throw brokenTar(`the entry ${header.name} is written as a sparse file; write the archive without holes`);
   return {
     path: header.name,
     type,

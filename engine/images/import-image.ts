@@ -2,12 +2,17 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import pLimit from 'p-limit';
 import type { Digest } from '../digest.ts';
 import { EngineError } from '../errors.ts';
+import type { LayerLosses } from '../formats/layer-tree.ts';
 import type { Descriptor } from '../model/blob.ts';
+import type { Report } from '../model/event.ts';
 import type { ImagePart } from '../model/image-fetcher.ts';
+import { checkLayer } from './check-layer.ts';
 import type { BuildContext } from './context.ts';
+import { readImageConfig } from './image-config.ts';
 import { indexMediaTypes } from './image-manifest.ts';
 import { type ImageRef, parseImageRef } from './image-ref.ts';
 import {
@@ -30,6 +35,8 @@ export type ImportRequest = {
   /** The description's folder, from which relative paths count. */
   readonly folder: string;
 };
+
+type Fetched = { readonly bytes: Uint8Array; readonly value: JsonObject };
 
 /** The platform of guests. */
 const platform = { os: 'linux', architecture: 'amd64' };
@@ -61,7 +68,8 @@ export async function findImported(
 /**
  * Copies an OCI image into the store: of an index, the one for linux/amd64.
  *
- * Every byte is held against the digest that names it before it is stored; what the store has is not fetched again.
+ * Every byte is held against the digest that names it before it is stored; what the store has is not fetched again. Each
+ * layer is unpacked once to see that it can be, and what machines will not get of it is told.
  *
  * @throws EngineError IMAGE_MISSING when the place does not have it, or not for this platform; BLOB_CORRUPT when its
  *   bytes are not those that were named; DISK_FULL, OPERATION_INTERRUPTED
@@ -71,28 +79,59 @@ export async function importImage(request: ImportRequest, context: BuildContext)
   const { blobs, report, signal } = context;
   const source = refOf(request);
   report({ type: 'build', subject, state: 'started', message: request.ref });
-  const top = await copyJson(source, { kind: 'manifest', digest: source.digest }, context);
-  const chosen = isIndex(top) ? chooseManifest(top, source.digest, request).digest : source.digest;
+  const top = await fetchJson(source, { kind: 'manifest', digest: source.digest }, context);
+  const chosen = isIndex(top.value)
+    ? chooseManifest(top.value, source.digest, request).digest
+    : source.digest;
   const manifest =
-    chosen === source.digest ? top : await copyJson(source, { kind: 'manifest', digest: chosen }, context);
-  const { config, layers } = manifestParts(manifest, chosen);
-  await copyJson(source, { kind: 'blob', ...config }, context);
+    chosen === source.digest ? top : await fetchJson(source, { kind: 'manifest', digest: chosen }, context);
+  const { config, layers } = manifestParts(manifest.value, chosen);
+  const settings = await fetchJson(source, { kind: 'blob', ...config }, context);
+  const { diffIds } = readImageConfig(settings.value, config.digest);
+  if (diffIds.length !== layers.length)
+    throw unreadable(config.digest, 'does not name one tar for each layer');
   const limit = pLimit(layersAtOnce);
-  const unique = [...new Map(layers.map((layer) => [layer.digest, layer])).values()];
-  await Promise.all(
-    unique.map((layer) =>
+  const parts = layers.map((layer, index) => [layer.digest, { layer, diffId: diffIds[index] }] as const);
+  const losses = await Promise.all(
+    [...new Map(parts).values()].map(({ layer, diffId = layer.digest }) =>
       limit(async () => {
-        if ((await blobs.size(layer.digest)) === layer.size) return;
-        report({ type: 'build', subject, state: 'progress', message: `fetches ${layer.digest}` });
-        await copyLayer(source, layer, context);
+        if ((await blobs.size(layer.digest)) !== layer.size) {
+          report({ type: 'build', subject, state: 'progress', message: `fetches ${layer.digest}` });
+          await copyLayer(source, layer, context);
+        }
+        return await checkLayer(layer, diffId, context);
       }),
     ),
-  );
-  if (signal.aborted)
-    throw new EngineError('OPERATION_INTERRUPTED', `fetching ${subject} was stopped on request`);
+  ).catch((error: unknown) => {
+    throw signal.aborted
+      ? new EngineError('OPERATION_INTERRUPTED', `fetching ${subject} was stopped on request`, {
+          cause: error,
+        })
+      : error;
+  });
+  tellLosses(subject, losses, report);
+  // an image is found by these, so they come when all else is stored and checked
+  await blobs.write(settings.bytes);
+  await blobs.write(manifest.bytes);
+  await blobs.write(top.bytes);
   const image = await loadImage(chosen, blobs);
   report({ type: 'build', subject, state: 'done', message: chosen });
   return image;
+}
+
+function tellLosses(subject: string, losses: readonly LayerLosses[], report: Report): void {
+  const devices = losses.reduce((sum, each) => sum + each.devices, 0);
+  const attributes = [...new Set(losses.flatMap((each) => each.attributes))].sort();
+  const lost = [
+    ...(devices > 0 ? [`${devices} device ${devices === 1 ? 'node' : 'nodes'}`] : []),
+    ...(attributes.length > 0 ? [`extended attributes ${attributes.slice(0, 5).join(', ')}`] : []),
+  ];
+  if (lost.length > 0)
+    report({
+      type: 'warning',
+      code: 'NOTE',
+      message: `${subject}: its image holds ${lost.join(' and ')}, which machines do not get`,
+    });
 }
 
 function refOf({ ref, folder, subject }: ImportRequest): ImageRef {
@@ -125,30 +164,43 @@ function chooseManifest(index: JsonObject, digest: Digest, { subject }: ImportRe
   });
 }
 
-async function copyJson(source: ImageRef, part: ImagePart, context: BuildContext): Promise<JsonObject> {
-  const { blobs } = context;
-  const isStored = await blobs.has(part.digest);
-  if (!isStored) await copy(source, part, { most: jsonBlobLimit }, context);
-  return parseJsonBlob(await blobs.read(part.digest), part.digest);
+async function fetchJson(source: ImageRef, part: ImagePart, context: BuildContext): Promise<Fetched> {
+  const { blobs, signal } = context;
+  const { digest } = part;
+  const bytes = (await blobs.has(digest))
+    ? await blobs.read(digest)
+    : await buffer(checked(await open(source, part, context), digest, jsonBlobLimit, signal));
+  return { bytes, value: parseJsonBlob(bytes, digest) };
 }
 
 async function copyLayer(source: ImageRef, layer: Descriptor, context: BuildContext): Promise<void> {
   if (layer.size > largestLayer)
     throw unreadable(layer.digest, `is a layer of more than ${largestLayer} bytes`);
-  await copy(source, { kind: 'blob', ...layer }, { most: layer.size, exact: true }, context);
+  const content = await open(source, { kind: 'blob', ...layer }, context).catch((error: unknown) => {
+    throw isKeptApart(layer) && error instanceof EngineError && error.code === 'IMAGE_MISSING'
+      ? keptApart(layer, error)
+      : error;
+  });
+  const stored = await context.blobs.writeStream(checked(content, layer.digest, layer.size, context.signal));
+  if (stored.size !== layer.size)
+    throw unreadable(layer.digest, `has ${stored.size} bytes and not the ${layer.size} that its image says`);
 }
 
-async function copy(
-  source: ImageRef,
-  part: ImagePart,
-  size: { readonly most: number; readonly exact?: boolean },
-  context: BuildContext,
-): Promise<void> {
-  const { blobs, signal } = context;
-  const content = await open(source, part, context);
-  const stored = await blobs.writeStream(checked(content, part.digest, size.most, signal));
-  if (size.exact && stored.size !== size.most)
-    throw unreadable(part.digest, `has ${stored.size} bytes and not the ${size.most} that its image says`);
+/** Tells whether a layer may not be given away with its image, and so is often not where the image is. */
+function isKeptApart({ mediaType }: Descriptor): boolean {
+  return /\.(nondistributable|foreign)\./.test(mediaType);
+}
+
+function keptApart({ digest, mediaType }: Descriptor, cause: EngineError): EngineError {
+  return new EngineError(
+    'IMAGE_MISSING',
+    `the layer ${digest} is not given away with its image (${mediaType})`,
+    {
+      hint: 'Put the layer where the image lies, or take an image without such layers.',
+      details: { digest, mediaType },
+      cause,
+    },
+  );
 }
 
 /** Passes bytes on, and fails before their end when they are too many or not those of the digest. */

@@ -1,21 +1,28 @@
 import { createReadStream } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { type Digest, digestOf } from '../../engine/digest.ts';
 import { EngineError } from '../../engine/errors.ts';
+import { writeTar } from '../../engine/formats/tar.ts';
 import { findImported, type ImportRequest, importImage } from '../../engine/images/import-image.ts';
+import type { Report } from '../../engine/model/event.ts';
 import type { ImageFetcher } from '../../engine/model/image-fetcher.ts';
 import { openBlobs } from '../../engine/store/blob-folder.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
-import { writeLayout } from './layout-of.ts';
+import { type LayoutLayer, writeLayout } from './layout-of.ts';
 
 const layerType = 'application/vnd.oci.image.layer.v1.tar';
+const blank = { mode: 0o644, uid: 0, gid: 0, mtime: 0, size: 0, target: '', attributes: {} };
+const [one, two, three] = await Promise.all(
+  ['one', 'two', 'three'].map(async (path) => await buffer(writeTar([{ ...blank, path, type: 'file' }]))),
+);
 const layers = [
-  { mediaType: `${layerType}+gzip`, content: gzipSync('one'), diffId: digestOf('one') },
-  { mediaType: `${layerType}+zstd`, content: zstdCompressSync('two'), diffId: digestOf('two') },
-  { mediaType: layerType, content: Buffer.from('three'), diffId: digestOf('three') },
+  { mediaType: `${layerType}+gzip`, content: gzipSync(one ?? ''), diffId: digestOf(one ?? '') },
+  { mediaType: `${layerType}+zstd`, content: zstdCompressSync(two ?? ''), diffId: digestOf(two ?? '') },
+  { mediaType: layerType, content: three ?? Buffer.of(), diffId: digestOf(three ?? '') },
 ];
 const settings = {
   Entrypoint: ['/start'],
@@ -91,6 +98,75 @@ for (const [title, { code, change }] of Object.entries(damages)) {
     t.false(await context.blobs.has(digest));
   });
 }
+
+const unfit: Readonly<Record<string, { layer: Partial<LayoutLayer>; message: RegExp }>> = {
+  'unpacks to another tar than its image names': {
+    layer: { diffId: digestOf('other') },
+    message: /another tar/,
+  },
+  'is no tar': { layer: { content: gzipSync('x'.repeat(1024)) }, message: /archive cannot be read/ },
+  'is not packed as its type says': {
+    layer: { content: Buffer.from('x') },
+    message: /archive cannot be read/,
+  },
+  'is of a type that nobody knows': { layer: { mediaType: 'text/plain' }, message: /text\/plain/ },
+};
+
+for (const [title, { layer, message }] of Object.entries(unfit))
+  test(`an image with a layer that ${title} is refused each time`, async (t) => {
+    const folder = temporaryFolder(t);
+    const [first] = layers;
+    if (first === undefined) return t.fail();
+    const { index } = await writeLayout(join(folder, 'layout'), [{ ...first, ...layer }], settings);
+    const context = await open(t);
+    const wanted = request(folder, `oci:layout@${index}`);
+
+    for (const _ of [1, 2]) {
+      const error = await failureOf(importImage(wanted, context));
+      t.is(error?.code, 'BLOB_CORRUPT');
+      t.regex(error?.message ?? '', message);
+      t.is(await findImported(wanted, context), undefined);
+    }
+  });
+
+test('a layer that is kept apart from its image is taken where it lies, and named where it does not', async (t) => {
+  const folder = temporaryFolder(t);
+  const [, , plain] = layers;
+  if (plain === undefined) return t.fail();
+  const layer = { ...plain, mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar' };
+  const { index } = await writeLayout(join(folder, 'layout'), [layer], settings);
+  const wanted = request(folder, `oci:layout@${index}`);
+
+  t.is((await importImage(wanted, await open(t))).layers.length, 1);
+  await rm(join(folder, 'layout/blobs/sha256', digestOf(layer.content).slice('sha256:'.length)));
+  const error = await failureOf(importImage(wanted, await open(t)));
+
+  t.is(error?.code, 'IMAGE_MISSING');
+  t.regex(error?.message ?? '', /not given away/);
+});
+
+test('what machines will not get of an image is told once', async (t) => {
+  const folder = temporaryFolder(t);
+  const tar = await buffer(
+    writeTar([
+      { ...blank, path: 'dev/null', type: 'character-device' },
+      { ...blank, path: 'srv/disk', type: 'block-device' },
+      { ...blank, path: 'a', type: 'file', attributes: { 'security.selinux': 'x' } },
+    ]),
+  );
+  const layer = { mediaType: layerType, content: tar, diffId: digestOf(tar) };
+  const { index } = await writeLayout(join(folder, 'layout'), [layer, layer], settings);
+  const told: string[] = [];
+  const report: Report = (event) => {
+    if (event.type === 'warning') told.push(event.message);
+  };
+
+  await importImage(request(folder, `oci:layout@${index}`), { ...(await open(t)), report });
+
+  t.deepEqual(told, [
+    'x@1.0.0: its image holds 1 device node and extended attributes security.selinux, which machines do not get',
+  ]);
+});
 
 test('an image for other machines, a reference without digest, and no registry are IMAGE_MISSING', async (t) => {
   const context = await open(t);

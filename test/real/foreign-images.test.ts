@@ -2,10 +2,12 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import test from 'ava';
 import { digestOf } from '../../engine/digest.ts';
+import { type TarSource, writeTar } from '../../engine/formats/tar.ts';
 import { type CliRun, runCli } from '../cli/run-cli.ts';
 import { type LayoutLayer, writeLayout } from '../images/layout-of.ts';
 import { testHome } from './support/test-home.ts';
@@ -72,6 +74,7 @@ test('an image without accounts, /etc and /tmp runs its own command as its own u
     user: '1234:0',
     folder: '/not/made/yet',
     layer: 'upper',
+    many: '59 of 300000',
     removed: 'gone',
     hidden: 'yes',
     link: '2',
@@ -96,6 +99,7 @@ echo opened anew >/dev/stdout
   echo "user: $(id -u):$(id -g)"
   echo "folder: $(pwd)"
   echo "layer: $(cat /opt/layer)"
+  echo "many: $(cat /opt/many/count) of $(stat -c %u /opt/many/count)"
   echo "removed: $(test -e /opt/old || echo gone)"
   echo "hidden: $(test -e /opt/hidden/low || echo yes)"
   echo "link: $(stat -c %h /opt/bin/busybox)"
@@ -129,10 +133,35 @@ async function smallLayers(): Promise<readonly LayoutLayer[]> {
   for (const path of ['opt/.wh.old', 'opt/hidden/.wh..wh..opq']) await writeFile(join(upper, path), '');
   const type = 'application/vnd.oci.image.layer.v1.tar';
   const [low, up] = [await tarOf(lower), await tarOf(upper)];
+  const nothing = Buffer.alloc(1024);
+  const empty = { mediaType: `${type}+gzip`, content: gzipSync(nothing), diffId: digestOf(nothing) };
   return [
+    empty,
     { mediaType: `${type}+gzip`, content: gzipSync(low), diffId: digestOf(low) },
-    { mediaType: `${type}+zstd`, content: zstdCompressSync(up), diffId: digestOf(up) },
+    ...(await Promise.all(Array.from({ length: 60 }, async (_, index) => await smallLayer(index)))),
+    empty,
+    // as zstd:chunked: frames of their own, and one at the end that holds no content
+    {
+      mediaType: `${type}+zstd`,
+      content: Buffer.concat([
+        zstdCompressSync(up.subarray(0, 700)),
+        zstdCompressSync(up.subarray(700)),
+        Buffer.from('502a4d180100000000', 'hex'),
+      ]),
+      diffId: digestOf(up),
+    },
   ];
+}
+
+/** A layer of two files of one name, under absolute paths; each layer hides the one below. */
+async function smallLayer(index: number): Promise<LayoutLayer> {
+  const blank = { mode: 0o644, uid: 300_000, gid: 0, mtime: 0, target: '', attributes: {} };
+  const file = (text: string): TarSource => {
+    const content = Buffer.from(text);
+    return { ...blank, path: '/opt/many/count', type: 'file', size: content.length, content };
+  };
+  const tar = await buffer(writeTar([file('first'), file(String(index))]));
+  return { mediaType: 'application/vnd.docker.image.rootfs.diff.tar', content: tar, diffId: digestOf(tar) };
 }
 
 async function tarOf(root: string): Promise<Buffer> {

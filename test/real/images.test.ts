@@ -282,7 +282,7 @@ function withPackages(...packages: readonly string[]): ImageRequest {
 
 async function readEntries(digest: `sha256:${string}`, blobs: Blobs): Promise<readonly TarEntry[]> {
   const entries: TarEntry[] = [];
-  for await (const { entry } of readTar(layerForOverlay(blobs.open(digest).pipe(createGunzip()))))
+  for await (const { entry } of readTar(layerForOverlay(() => blobs.open(digest).pipe(createGunzip()))))
     entries.push(entry);
   return entries;
 }

@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PassThrough, type Transform } from 'node:stream';
+import { pipeline as pipe } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { missingTool, toolPath } from '../../command.ts';
 import type { Digest } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import { layerForOverlay } from '../../formats/layer.ts';
+import { layerUnpacker } from '../../formats/layer-unpacker.ts';
 import { readDiskHeader } from '../../formats/qcow2.ts';
+
 import type { Descriptor } from '../../model/blob.ts';
 import { diskMediaType } from '../../model/disk-image.ts';
 import { systemCode } from '../../system-code.ts';
@@ -131,11 +132,13 @@ async function packLayer(
     child.on('error', () => resolve(null));
     child.on('close', resolve);
   });
-  const unpack = unpackerOf(layer.mediaType);
   let broken: unknown;
   try {
-    const unpacked = pipeline(context.blobs.open(layer.digest), unpack, { signal });
-    await Promise.all([unpacked, pipeline(layerForOverlay(unpack), child.stdin, { signal })]);
+    await pipeline(
+      layerForOverlay(() => openLayer(context, layer)),
+      child.stdin,
+      { signal },
+    );
   } catch (error) {
     broken = error;
     child.kill('SIGKILL');
@@ -146,11 +149,10 @@ async function packLayer(
   throw failedDisk(layer, code, said, broken, signal);
 }
 
-/** Gives a stream that undoes a layer's compression. */
-function unpackerOf(mediaType: string): Transform {
-  if (/[+.]gzip$/.test(mediaType)) return createGunzip();
-  if (/[+.]zstd$/.test(mediaType)) return createZstdDecompress();
-  return new PassThrough();
+function openLayer(context: DriverContext, layer: Descriptor): AsyncIterable<Uint8Array> {
+  const unpacker = layerUnpacker(layer.mediaType);
+  pipe(context.blobs.open(layer.digest), unpacker, () => undefined); // a failure is seen where the layer is read
+  return unpacker;
 }
 
 function failedDisk(

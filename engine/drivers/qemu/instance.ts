@@ -210,7 +210,10 @@ async function openSystem(
   const disk = diskOf(state.layers);
   if (disk !== undefined) return { system: [await makeTop(context, { deployment, instance }, disk, signal)] };
   const system: Disk[] = [];
-  for (const [index, layer] of state.layers.entries())
+  // a layer that comes twice, such as an empty one, hides itself below
+  const last = new Map(state.layers.map((layer, index) => [layer.digest, index]));
+  const layers = state.layers.filter(({ digest }, index) => last.get(digest) === index);
+  for (const [index, layer] of layers.entries())
     system.push(readOnlyDisk(`layer${index}`, await ensureDisk(context, layer, signal)));
   const { blobs } = context;
   return {
