@@ -14,7 +14,6 @@ export const toolPackages: Readonly<Record<string, string>> = {
   'dpkg-deb': 'dpkg',
   flock: 'util-linux',
   gzip: 'gzip',
-  genisoimage: 'genisoimage',
   go: 'golang-go',
   ip: 'iproute2',
   mksquashfs: 'squashfs-tools',

@@ -4,6 +4,7 @@ import { access, chmod, copyFile, mkdir, readFile, symlink, writeFile } from 'no
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runCommand } from '../../engine/command.ts';
+import { isoDisk } from '../../engine/formats/iso.ts';
 import { kernelCommandLine } from '../../engine/model/kit.ts';
 
 /** What {@link startMachine} boots: host paths of the kit's parts, and the guest's own. */
@@ -112,22 +113,21 @@ export async function makeSeed(
   instance: object,
   files: readonly object[] = [],
 ): Promise<string> {
-  const source = join(folder, 'seed');
-  await mkdir(source, { recursive: true });
   const description = {
     path: '/etc/sheaf/instance.json',
     permissions: '0600',
     content: JSON.stringify(instance),
   };
   const userData = { write_files: [description, ...files] };
-  await writeFile(
-    join(source, 'meta-data'),
-    JSON.stringify({ 'instance-id': 'test-1', 'local-hostname': 'web-1' }),
-  );
-  await writeFile(join(source, 'network-config'), JSON.stringify({ version: 2, ethernets: {} }));
-  await writeFile(join(source, 'user-data'), `#cloud-config\n${JSON.stringify(userData)}\n`);
   const iso = join(folder, 'seed.iso');
-  await runCommand('genisoimage', ['-quiet', '-o', iso, '-V', 'cidata', '-J', '-r', source]);
+  await writeFile(
+    iso,
+    isoDisk('cidata', [
+      ['meta-data', JSON.stringify({ 'instance-id': 'test-1', 'local-hostname': 'web-1' })],
+      ['network-config', JSON.stringify({ version: 2, ethernets: {} })],
+      ['user-data', `#cloud-config\n${JSON.stringify(userData)}\n`],
+    ]),
+  );
   return iso;
 }
 

@@ -170,7 +170,7 @@ async function start(
   await rm(files.folder, { recursive: true, force: true });
   await makeFolder(files.folder);
   const instanceId = `${deployment}.${instance.replaceAll('/', '-')}`;
-  await writeSeedDisk(files.seed, seedOf(state, goal.files, instanceId), signal);
+  await writeSeedDisk(files.seed, seedOf(state, goal.files, instanceId));
   const namespace = await requireNamespace(context, deployment);
   await ensureTap(namespace, instance, signal); // down until the rules are in force
   await context.rules(() => applyRules(context, deployment, signal));

@@ -12,7 +12,7 @@ import { rulesetDigest, rulesetOf } from './ruleset.ts';
 /** Everything that bringing a machine up runs on the host: programs that a server must have. */
 export const machineTools = [
   ...['setpriv', 'unshare', 'nsenter', 'ip', 'nft'],
-  ...['sqfstar', 'mkfs.ext4', 'genisoimage', 'qemu-img', 'qemu-system-x86_64'],
+  ...['sqfstar', 'mkfs.ext4', 'qemu-img', 'qemu-system-x86_64'],
 ];
 
 /** What keeps wires from being enforced; with a remedy where the system keeps this user from it. */

@@ -1,7 +1,6 @@
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { runCommand } from '../../command.ts';
+import { rm, writeFile } from 'node:fs/promises';
 import { orDiskFull } from '../../disk-full.ts';
+import { isoDisk } from '../../formats/iso.ts';
 import type { Seed } from '../../render/seed.ts';
 
 /**
@@ -11,22 +10,16 @@ import type { Seed } from '../../render/seed.ts';
  *
  * @param path - its folder exists and is of mode 0700
  */
-export async function writeSeedDisk(path: string, seed: Seed, signal: AbortSignal): Promise<void> {
-  const parts = `${path}.parts`;
+export async function writeSeedDisk(path: string, seed: Seed): Promise<void> {
+  const disk = isoDisk('cidata', [
+    ['meta-data', seed.metaData],
+    ['network-config', seed.networkConfig],
+    ['user-data', seed.userData],
+  ]);
   try {
-    await rm(parts, { recursive: true, force: true });
-    await mkdir(parts, { mode: 0o700 });
-    await writeFile(join(parts, 'meta-data'), seed.metaData, { mode: 0o600 });
-    await writeFile(join(parts, 'network-config'), seed.networkConfig, { mode: 0o600 });
-    await writeFile(join(parts, 'user-data'), seed.userData, { mode: 0o600 });
-    // Rock Ridge and Joliet keep the names' lower case and hyphens
-    const options = ['-quiet', '-volid', 'cidata', '-rational-rock', '-joliet'];
-    await writeFile(path, '', { mode: 0o600 });
-    await runCommand('genisoimage', [...options, '-output', path, parts], { signal });
-    await chmod(path, 0o600);
+    await rm(path, { force: true });
+    await writeFile(path, disk, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     throw orDiskFull(error, path);
-  } finally {
-    await rm(parts, { recursive: true, force: true });
   }
 }
