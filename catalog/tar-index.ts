@@ -37,6 +37,7 @@ export async function indexTar(file: FileHandle): Promise<ReadonlyMap<string, Ta
     const offset = position + blockBytes;
     if (offset + size > fileBytes) throw refusal('BUNDLE_TRUNCATED', `ends within ${JSON.stringify(path)}`);
     position = offset + Math.ceil(size / blockBytes) * blockBytes;
+    await checkFill(file, offset + size, position);
     if (kind === 'folder') {
       if (size > 0 || !['', 'blobs', 'blobs/sha256'].includes(path))
         throw refusal('BUNDLE_ENTRY_UNLISTED', `holds the folder ${JSON.stringify(path)}`);
@@ -118,6 +119,13 @@ function kindOf(header: Buffer, path: string): 'file' | 'folder' {
   if (type === '5') return 'folder';
   const what = refusedTypes[type] ?? `an entry of the type ${JSON.stringify(type)}`;
   throw refusal('BUNDLE_ENTRY_REFUSED', `holds ${what}, ${JSON.stringify(path)}`);
+}
+
+/** Between the end of a file and the next header stands nothing, so that no byte of an archive can be changed unnoticed. */
+async function checkFill(file: FileHandle, from: number, to: number): Promise<void> {
+  const fill = Buffer.alloc(to - from);
+  await file.read(fill, 0, fill.length, from);
+  if (!isBlank(fill)) throw refusal('BUNDLE_UNREADABLE', 'has something between two of its files');
 }
 
 async function checkPadding(file: FileHandle, from: number, fileBytes: number): Promise<void> {

@@ -298,6 +298,21 @@ for (const { what, code, archive, sample } of mutilations) {
   });
 }
 
+test('a byte between two files of a bundle is refused', async (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, 'x.sheaf');
+  const whole = await packed(t);
+  const size = Number.parseInt(whole.toString('latin1', 124, 135), 8);
+  t.not(size % 512, 0);
+  whole[512 + size] = 1;
+  await writeFile(file, whole);
+
+  const { error, kept } = await unpack(folder, file);
+
+  t.is((error as EngineError).code, 'BUNDLE_UNREADABLE');
+  t.deepEqual(kept, []);
+});
+
 test('whatever becomes of its bytes, a bundle is refused by a code or is what it was', async (t) => {
   const whole = await packed(t);
   const { contents } = sampleBundle();
