@@ -1,8 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import type { ExecutionContext } from 'ava';
 import { digestOf } from '../../engine/digest.ts';
+import { writeTar } from '../../engine/formats/tar.ts';
 import { writeLayout } from '../images/layout-of.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { type CliRun, runCli } from './run-cli.ts';
@@ -45,10 +47,15 @@ export async function openTrade(t: ExecutionContext, catalog?: string): Promise<
   );
   const publish = async (version: string, more = ''): Promise<void> => {
     const own = join(folder, `bees-${version}`);
+    const owner = { mode: 0o755, uid: 0, gid: 0, mtime: 0, target: '', attributes: {} };
+    const content = Buffer.from(version);
+    const tar = await buffer(
+      writeTar([{ ...owner, path: 'bees', type: 'file', size: content.length, content }]),
+    );
     const layer = {
       mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
-      content: gzipSync(version),
-      diffId: digestOf(version),
+      content: gzipSync(tar),
+      diffId: digestOf(tar),
     };
     const { manifest } = await writeLayout(join(own, 'layout'), [layer], { Entrypoint: ['/bees'] });
     writeFileSync(join(own, 'appliance.yaml'), beesOf(version, `oci:./layout@${manifest}`, more));
