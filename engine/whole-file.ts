@@ -1,6 +1,7 @@
-import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { orDiskFull } from './disk-full.ts';
+import { EngineError } from './errors.ts';
 import { orNotWritable } from './not-writable.ts';
 import { systemCode } from './system-code.ts';
 
@@ -36,13 +37,25 @@ export async function writeWhole(path: string, content: string, mode = 0o600): P
   });
 }
 
-/** Syncs a finished file and gives it its name, lastingly. The name's folder is made when absent. @throws EngineError DISK_FULL, ROOT_REQUIRED */
+/** Syncs a finished file and gives it its name, lastingly. The name's folder is made when absent. @throws EngineError DISK_FULL, ROOT_REQUIRED, FILE_UNUSABLE */
 export async function settle(unfinished: string, path: string): Promise<void> {
   await withDiskErrors(dirname(path), async () => {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await syncPath(unfinished);
+    await refuseOther(path);
     await rename(unfinished, path);
     await syncPath(dirname(path));
+  });
+}
+
+/** Makes sure that no folder and no device, such as `/dev/null`, is replaced by a file. */
+async function refuseOther(path: string): Promise<void> {
+  const there = await lstat(path).catch(() => undefined);
+  if (there === undefined || there.isFile() || there.isSymbolicLink()) return;
+  const what = there.isDirectory() ? 'a folder' : 'a device, a pipe or a socket';
+  throw new EngineError('FILE_UNUSABLE', `${path} is ${what}, not a file`, {
+    hint: 'Name a file that does not exist yet, or one to be replaced.',
+    details: { path },
   });
 }
 

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
@@ -30,7 +31,7 @@ test('a file that cannot be replaced stays as it was', async (t) => {
 
   const error = await t.throwsAsync(writeWhole(join(folder, 'file'), 'text'));
 
-  t.like(error, { code: 'EISDIR' });
+  t.like(error, { code: 'FILE_UNUSABLE' });
   t.deepEqual(readdirSync(folder), ['file']);
 });
 
@@ -50,4 +51,15 @@ test('a folder that this user may not write is ROOT_REQUIRED and named', async (
 
   t.like(error, { code: 'ROOT_REQUIRED', details: { folder: '/sys' } });
   t.regex(error?.message ?? '', /^\/sys cannot be written: /);
+});
+
+test('a pipe or a device is not replaced by a file', async (t) => {
+  const pipe = join(temporaryFolder(t), 'pipe');
+  execFileSync('mkfifo', [pipe]);
+
+  await t.throwsAsync(writeWhole(pipe, 'text'), {
+    message: `${pipe} is a device, a pipe or a socket, not a file`,
+  });
+
+  t.true(statSync(pipe).isFIFO());
 });
