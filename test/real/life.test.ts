@@ -81,6 +81,26 @@ test.serial('a machine that was killed while nobody watched is shown, with its e
 });
 
 test.serial(
+  'machines stop in good order with the host, records are put back, and all comes back',
+  async (t) => {
+    t.timeout(10 * 60_000);
+    const backup = join(config, 'backup.tar');
+    const before = JSON.parse(await done(t, 'status', name, '--json'));
+    await done(t, 'state', 'backup', backup);
+
+    await done(t, 'service', 'stop');
+    const stopped = JSON.parse(await done(t, 'status', name, '--json'));
+    await done(t, 'state', 'restore', backup, '--replace');
+    await done(t, 'up', '--all');
+
+    t.is(stopped.state, 'stopped');
+    t.true(stopped.instances.every((one: { state: string }) => one.state === 'stopped'));
+    t.is(await done(t, 'exec', name, 'back.1', '--', 'cat', '/data/mark'), 'first\n');
+    t.deepEqual(JSON.parse(await done(t, 'status', name, '--json')), before);
+  },
+);
+
+test.serial(
   'a state that was deleted is made again of the machines that run, which do not notice',
   async (t) => {
     t.timeout(10 * 60_000);
