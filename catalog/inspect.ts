@@ -26,6 +26,8 @@ export type Inspection = {
     /** Of the image's manifest; absent for an assembly. */
     readonly image?: Digest;
     readonly imageBytes?: number;
+    /** Of its bill of materials; absent where nobody said what it is made of. */
+    readonly sbom?: Digest;
   }[];
   readonly contents: readonly { readonly appliance: string; readonly name: string; readonly bytes: number }[];
   readonly kit?: Digest;
@@ -57,7 +59,8 @@ export function inspect(bundle: BundleFile, prerequisites: readonly string[]): I
         const image = list.images[`${name}@${version}`];
         if (image === undefined) return { path, name, version };
         const imageBytes = image.layers.reduce((sum, { size }) => sum + size, 0);
-        return { path, name, version, image: image.manifest.digest, imageBytes };
+        const sbom = image.sbom && { sbom: image.sbom.digest };
+        return { path, name, version, image: image.manifest.digest, imageBytes, ...sbom };
       }),
     contents: list.contents.map(({ appliance, name, layer }) => ({ appliance, name, bytes: layer.size })),
     ...(list.kit !== undefined && { kit: list.kit.list.digest }),

@@ -141,6 +141,10 @@ function checkTypes(list: PackingList): void {
     images.map(({ config }) => config),
     (type) => configTypes.includes(type),
   );
+  check(
+    images.flatMap(({ sbom }) => sbom ?? []),
+    (type) => type === partMediaTypes.sbom,
+  );
   if (list.kit === undefined) return;
   check([list.kit.list], (type) => type === partMediaTypes.kit);
   check(list.kit.parts, (type) => kitType.test(type));

@@ -68,12 +68,13 @@ export function bulkOf(list: PackingList): readonly Descriptor[] {
   return distinct([...(list.kit?.parts ?? []), ...images.flatMap(({ layers }) => layers)]);
 }
 
-/** Lists the texts that a packing list names: descriptions and their files, images' manifests and configurations, the kit's. */
+/** Lists the texts that a packing list names: descriptions and their files, images' manifests, configurations and bills of materials, the kit's. */
 export function textsOf(list: PackingList): readonly Descriptor[] {
   const files = inOrder(list.files);
-  const images = inOrder(list.images).flatMap(({ manifest, config }) => [
+  const images = inOrder(list.images).flatMap(({ manifest, config, sbom }) => [
     { ...manifest, mediaType: mediaTypes.imageManifest },
     { ...config, mediaType: mediaTypes.imageConfig },
+    ...(sbom === undefined ? [] : [sbom]),
   ]);
   return [...files, ...images, ...(list.kit === undefined ? [] : [list.kit.list])];
 }

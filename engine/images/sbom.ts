@@ -1,11 +1,9 @@
 import { canonicalJson, type Digest } from '../digest.ts';
 import type { Blobs, Descriptor, Refs } from '../model/blob.ts';
+import { partMediaTypes } from '../model/packing-list.ts';
 import { manifestMediaType, storeJson } from './image-manifest.ts';
 import type { LoadedImage } from './load-image.ts';
 import type { InstalledPackage } from './packages.ts';
-
-/** The media type of a bill of materials. */
-export const sbomMediaType = 'application/vnd.cyclonedx+json';
 
 /** An image's bill of materials in the store. */
 export type StoredSbom = {
@@ -57,14 +55,14 @@ export async function storeSbom(
 ): Promise<StoredSbom> {
   const text = sbomOf(image, subject);
   const document: Descriptor = {
-    mediaType: sbomMediaType,
+    mediaType: partMediaTypes.sbom,
     digest: await blobs.write(text),
     size: Buffer.byteLength(text),
   };
   const manifest = await storeJson(blobs, manifestMediaType, {
     schemaVersion: 2,
     mediaType: manifestMediaType,
-    artifactType: sbomMediaType,
+    artifactType: partMediaTypes.sbom,
     config: await storeJson(blobs, emptyMediaType, {}),
     layers: [document],
     subject: image.manifest,

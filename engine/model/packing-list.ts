@@ -9,6 +9,8 @@ export const partMediaTypes = {
   /** A template or a set-up script. */
   file: 'application/vnd.sheaf.file.v1',
   kit: 'application/vnd.sheaf.kit.v1+json',
+  /** A bill of materials, CycloneDX JSON: its makers' own type. */
+  sbom: 'application/vnd.cyclonedx+json',
 } as const;
 
 /**
@@ -46,6 +48,8 @@ export type PackedImage = {
   readonly config: Descriptor;
   /** Lowest first. */
   readonly layers: readonly Descriptor[];
+  /** The bill of materials; absent where nobody said what the image is made of. */
+  readonly sbom?: Descriptor;
 };
 
 /** The guest kit: the text that names it, and its parts by the text's order of keys. */

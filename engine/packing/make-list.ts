@@ -9,6 +9,7 @@ import { buildKit } from '../images/kit.ts';
 import { loadImage } from '../images/load-image.ts';
 import { makeImages } from '../images/make-images.ts';
 import { neededTools } from '../images/needed-tools.ts';
+import { storeSbom } from '../images/sbom.ts';
 import type { Descriptor } from '../model/blob.ts';
 import type { Blueprint } from '../model/blueprint.ts';
 import type { NamedKit } from '../model/kit.ts';
@@ -59,8 +60,10 @@ export async function makePackingList(request: PackRequest, context: BuildContex
   const built = await makeImages(compiled.images, context);
   const images = await Promise.all(
     [...built].map(async ([key, { manifest }]) => {
-      const { config, layers } = await loadImage(manifest.digest, blobs);
-      return [key, { manifest, config, layers } satisfies PackedImage] as const;
+      const image = await loadImage(manifest.digest, blobs);
+      const { config, layers } = image;
+      const sbom = image.packages.length > 0 ? (await storeSbom(image, key, context)).document : undefined;
+      return [key, { manifest, config, layers, ...(sbom && { sbom }) } satisfies PackedImage] as const;
     }),
   );
   const contents: PackedContent[] = [];

@@ -15,6 +15,7 @@ import {
   openBundle,
   openPackedBundle,
   packFile,
+  readSbom,
   signaturesOf,
 } from '../../catalog/index.ts';
 import { digestOf } from '../../engine/digest.ts';
@@ -174,6 +175,36 @@ test('inspect describes a bundle as its schema says', async (t) => {
   t.deepEqual(violations('inspect', JSON.parse(JSON.stringify(inspection))), []);
   t.like(inspection, { name: 'sample', form: 'thin', prerequisites: ['qemu-system-x86'] });
   t.true(inspection.bytes > 0 && inspection.totalBytes > 0);
+});
+
+test('what an image is made of stands in its bundle, also in a thin one', async (t) => {
+  const folder = temporaryFolder(t);
+  const [file, old] = [join(folder, 'new.sheaf'), join(folder, 'old.sheaf')];
+  const before = sampleBundle({
+    change: (list) => ({
+      ...list,
+      images: Object.fromEntries(
+        Object.entries(list.images).map(([key, { sbom, ...image }]) => [key, image]),
+      ),
+    }),
+  });
+  await packFile({ ...sampleBundle(), file, thin: true }, quiet);
+  await packFile({ ...before, file: old }, quiet);
+
+  const bundle = await opened(t, file);
+  const oldBundle = await opened(t, old);
+
+  for (const name of ['web', 'web@1.0.0', undefined])
+    t.like(await readSbom(bundle, name), { bomFormat: 'CycloneDX' });
+  await t.throwsAsync(readSbom(bundle, 'wep'), {
+    code: 'SOURCE_MISSING',
+    message: /no bill of materials of wep/,
+  });
+  await t.throwsAsync(readSbom(oldBundle, undefined), { code: 'SOURCE_MISSING' });
+  t.deepEqual(
+    inspect(oldBundle, []).appliances,
+    inspect(bundle, []).appliances.map(({ sbom: __, ...rest }) => rest),
+  );
 });
 
 test('a failure while writing leaves the bundle that was there, and nothing else', async (t) => {

@@ -52,6 +52,7 @@ export function sampleBundle({
     mediaTypes.manifest,
     canonicalJson({ schemaVersion: 2, mediaType: mediaTypes.manifest, config, layers }),
   );
+  const sbom = add(mediaTypes.sbom, canonicalJson({ bomFormat: 'CycloneDX', components: [] }));
   const parts = ['kernel', 'initramfs'].map((name) => add(`application/vnd.sheaf.kit.${name}.v1`, name));
   const kit = add(mediaTypes.kit, canonicalJson({ kind: 'Kit', kernel: parts[0], initramfs: parts[1] }));
   const list = change({
@@ -81,7 +82,7 @@ export function sampleBundle({
         layer: add(layerType, gzipSync('content')),
       },
     ],
-    images: { 'web@1.0.0': { manifest, config, layers } },
+    images: { 'web@1.0.0': { manifest, config, layers, sbom } },
     kit: { list: kit, parts },
     blueprint: { revision: 1, digest: digestOf('blueprint') },
   });
