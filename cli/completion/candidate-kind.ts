@@ -12,6 +12,7 @@ export type CandidateKind =
 
 /** By placeholder, as the help shows it. */
 const kinds: Readonly<Record<string, CandidateKind>> = {
+  appliance: 'appliance',
   'appliance=count': 'free',
   bundle: 'file',
   catalog: 'folder',
@@ -44,6 +45,7 @@ const exceptions: Readonly<Record<string, CandidateKind>> = {
   'init name': 'free',
   'key new name': 'free',
   'lock name': 'appliance',
+  'sbom source': 'appliance',
 };
 
 /**
