@@ -1,9 +1,9 @@
 import { EngineError } from '../errors.ts';
 import type { TarEntry } from './tar.ts';
 
-/** How much a layer may hold; a layer comes from others, and a small one can unpack to anything. */
+/** How much layers may hold together; they come from others, and a small one can unpack to anything. */
 export type LayerLimits = {
-  /** Entries of the archive, and files and folders that they make. */
+  /** Entries of the archives, and files and folders that they make. */
   readonly entries: number;
   /** Of all files' content. */
   readonly bytes: number;
@@ -14,17 +14,26 @@ export type LayerLimits = {
 /** The limits of layers whose maker nobody knows. */
 export const usualLimits: LayerLimits = { entries: 1_000_000, bytes: 64 * 2 ** 30, textBytes: 128 * 2 ** 20 };
 
-/** What an entry of an archive leaves in a tree: a folder, a file by its place in the archive, or something without content. */
+/**
+ * What an entry of an archive leaves in a tree: a folder, a file by its place in the archives, or something without content.
+ * `layer` is the number of the last layer that names it.
+ */
 export type LayerNode =
-  | { readonly kind: 'folder'; entry: Owned; isOpaque: boolean; readonly inside: Map<string, LayerNode> }
-  | { readonly kind: 'file'; readonly index: number }
-  | { readonly kind: 'other'; readonly entry: TarEntry }
-  | { readonly kind: 'removed' };
+  | {
+      readonly kind: 'folder';
+      layer: number;
+      entry: Owned;
+      isOpaque: boolean;
+      readonly inside: Map<string, LayerNode>;
+    }
+  | { readonly kind: 'file'; readonly layer: number; readonly index: number }
+  | { readonly kind: 'other'; readonly layer: number; readonly entry: TarEntry }
+  | { readonly kind: 'removed'; readonly layer: number };
 
 type Folder = Extract<LayerNode, { readonly kind: 'folder' }>;
 type Owned = Pick<TarEntry, 'mode' | 'uid' | 'gid' | 'mtime' | 'attributes'>;
 
-/** What of a layer cannot be kept. */
+/** What of layers cannot be kept. */
 export type LayerLosses = {
   /** Device nodes outside of `/dev`. */
   readonly devices: number;
@@ -43,27 +52,32 @@ const opaqueMarker = '.wh..wh..opq';
 const openFolders: ReadonlySet<string> = new Set(['tmp', 'var/tmp', 'dev/shm']);
 
 /**
- * Applies the entries of a layer's archive, one by one, to a tree that holds what the layer leaves in the end.
+ * Applies the entries of layers' archives, one by one, to a tree that holds what they leave in the end.
  *
  * As container engines do: the later of two entries wins, a folder named again keeps its content, a leading slash means
- * the root, and links in a path are followed within the layer. Markers count wherever they stand: a removal hides what
- * lower layers have, never what this layer brings.
+ * the root, and links in a path are followed within the tree. Markers count wherever they stand: a removal hides what
+ * lower layers have, never what its own layer brings.
  *
  * @source OCI image specification 1.1, layer.md, "Applying Changesets" and "Whiteouts"; containerd, pkg/archive/tar.go
  */
 export class LayerTree {
-  readonly root: Folder = makeFolder({ mode: 0o755, uid: 0, gid: 0, mtime: 0, attributes: {} });
+  readonly root: Folder = makeFolder({ mode: 0o755, uid: 0, gid: 0, mtime: 0, attributes: {} }, 0);
   readonly #limits: LayerLimits;
-  readonly #removed: { readonly folder: Folder; readonly name: string }[] = [];
+  readonly #isWhole: boolean;
+  readonly #removed = new Map<Folder, Set<string>>();
+  readonly #opaque = new Set<Folder>();
   readonly #lostAttributes = new Set<string>();
-  #lostDevices = 0;
+  readonly #lostDevices = new Set<string>();
+  #layer = 0;
   #entries = 0;
   #nodes = 0;
   #bytes = 0;
   #textBytes = 0;
 
-  constructor(limits: LayerLimits) {
+  /** @param isWhole - whether nothing lies below: what markers hide is then gone, and they leave nothing behind */
+  constructor(limits: LayerLimits, { isWhole }: { readonly isWhole: boolean }) {
     this.#limits = limits;
+    this.#isWhole = isWhole;
   }
 
   /** @throws EngineError BLOB_CORRUPT for what no layer may hold */
@@ -84,8 +98,8 @@ export class LayerTree {
     }
     if (name === opaqueMarker) {
       const folder = this.#folderAt(parts);
-      if (folder === this.root) throw refused(entry.path, 'would hide all layers below');
-      folder.isOpaque = true;
+      if (folder === this.root && !this.#isWhole) throw refused(entry.path, 'would hide all layers below');
+      this.#opaque.add(folder);
       return;
     }
     // what AUFS notes for itself
@@ -95,19 +109,47 @@ export class LayerTree {
     else this.#put(parent, name, entry, index);
   }
 
-  /** Ends the tree: what was removed and not made again becomes a node of its own, what was made again hides what was there. */
-  finish(): LayerLosses {
-    for (const { folder, name } of this.#removed) {
-      const node = folder.inside.get(name);
-      if (node === undefined) folder.inside.set(name, { kind: 'removed' });
-      else if (node.kind === 'folder') node.isOpaque = true;
+  /**
+   * Ends a layer. What its markers hide of the layers before is taken out of the tree; where layers lie below the tree, what
+   * was removed and not made again becomes a node of its own, and what was made again hides what was there.
+   */
+  endLayer(): void {
+    if (this.#removed.size > 0 || this.#opaque.size > 0) this.#hide(this.root, false);
+    if (!this.#isWhole) {
+      for (const folder of this.#opaque) folder.isOpaque = true;
+      for (const [folder, names] of this.#removed)
+        for (const name of names) {
+          const node = folder.inside.get(name);
+          if (node === undefined) folder.inside.set(name, { kind: 'removed', layer: this.#layer });
+          else if (node.kind === 'folder') node.isOpaque = true;
+        }
     }
-    return { devices: this.#lostDevices, attributes: [...this.#lostAttributes].sort() };
+    this.#removed.clear();
+    this.#opaque.clear();
+    this.#layer += 1;
+  }
+
+  /** Tells what of the layers cannot be kept. */
+  losses(): LayerLosses {
+    return { devices: this.#lostDevices.size, attributes: [...this.#lostAttributes].sort() };
+  }
+
+  /** Takes out what earlier layers have below a folder, where it or a name in it is hidden; a path is at most 2048 folders deep. */
+  #hide(folder: Folder, isHidden: boolean): void {
+    const isEmptied = isHidden || this.#opaque.has(folder);
+    const names = this.#removed.get(folder);
+    for (const [name, node] of folder.inside) {
+      const isGone = isEmptied || names?.has(name) === true;
+      if (node.kind === 'folder') this.#hide(node, isGone);
+      const isInUse = node.kind === 'folder' && node.inside.size > 0;
+      if (isGone && node.layer !== this.#layer && !isInUse) folder.inside.delete(name);
+    }
   }
 
   #remove(parent: Folder, name: string, entry: TarEntry): void {
     if (name === '' || name === '.' || name === '..') throw refused(entry.path, 'is a whiteout of no name');
-    this.#removed.push({ folder: parent, name });
+    const names = this.#removed.get(parent) ?? new Set();
+    this.#removed.set(parent, names.add(name));
   }
 
   #put(parent: Folder, name: string, entry: TarEntry, index: number): void {
@@ -117,9 +159,10 @@ export class LayerTree {
       parent.inside.delete(name);
     } else if (node.kind === 'folder' && before?.kind === 'folder') {
       before.entry = node.entry;
-    } else if (node !== before) {
+      before.layer = this.#layer;
+    } else {
       // a folder in the place of something else shows nothing of the folder that lower layers may have there
-      if (node.kind === 'folder' && before !== undefined) node.isOpaque = true;
+      if (node.kind === 'folder' && before !== undefined) node.isOpaque = !this.#isWhole;
       this.#count(entry.path);
       parent.inside.set(name, node);
     }
@@ -127,28 +170,29 @@ export class LayerTree {
 
   #nodeOf(entry: TarEntry, index: number): LayerNode | undefined {
     const { type, path, target } = entry;
+    const layer = this.#layer;
     switch (type) {
       case 'directory':
-        return makeFolder({ ...entry, attributes: this.keep(entry) });
+        return makeFolder({ ...entry, attributes: this.keep(entry) }, layer);
       case 'file':
         this.keep(entry);
-        return { kind: 'file', index };
+        return { kind: 'file', layer, index };
       case 'link': {
         const parts = plainParts(target);
         const found = this.#folderAt(parts.slice(0, -1)).inside.get(parts.at(-1) ?? '');
-        if (found?.kind === 'file' || found?.kind === 'other') return found;
-        throw refused(path, `is a hard link to ${target}, which is no earlier file of the layer`);
+        if (found?.kind === 'file' || found?.kind === 'other') return { ...found, layer };
+        throw refused(path, `is a hard link to ${target}, which is no earlier file`);
       }
       case 'symlink':
         if (target === '' || target.length > longestPath || target.includes('\0'))
           throw refused(path, 'leads nowhere');
-        return { kind: 'other', entry: { ...entry, attributes: {} } };
+        return { kind: 'other', layer, entry: { ...entry, attributes: {} } };
       case 'fifo':
-        return { kind: 'other', entry: { ...entry, attributes: this.keep(entry) } };
+        return { kind: 'other', layer, entry: { ...entry, attributes: this.keep(entry) } };
       case 'character-device':
       case 'block-device':
         // a guest's devices come from its kernel, and its file systems are mounted without any
-        if (!/^[./]*dev\//.test(path)) this.#lostDevices += 1;
+        if (!/^[./]*dev\//.test(path)) this.#lostDevices.add(path);
         return undefined;
       default:
         return type satisfies never;
@@ -170,7 +214,7 @@ export class LayerTree {
     return kept;
   }
 
-  /** Finds the folder at a path, by way of the layer's own links, and makes what is missing of it. */
+  /** Finds the folder at a path, by way of the links on it, and makes what is missing of it. */
   #folderAt(path: readonly string[]): Folder {
     const trail: { readonly folder: Folder; readonly name: string; readonly length: number }[] = [];
     let folder = this.root;
@@ -187,7 +231,7 @@ export class LayerTree {
         this.#count(path.join('/'));
         const at = [...trail.map((each) => each.name), name].join('/');
         const mode = openFolders.has(at) ? 0o1777 : 0o755;
-        next = makeFolder({ mode, uid: 0, gid: 0, mtime: 0, attributes: {} });
+        next = makeFolder({ mode, uid: 0, gid: 0, mtime: 0, attributes: {} }, this.#layer);
         folder.inside.set(name, next);
       }
       if (next.kind === 'other' && next.entry.type === 'symlink') {
@@ -227,9 +271,10 @@ export class LayerTree {
   }
 }
 
-function makeFolder({ mode, uid, gid, mtime, attributes }: Owned): Folder {
+function makeFolder({ mode, uid, gid, mtime, attributes }: Owned, layer: number): Folder {
   return {
     kind: 'folder',
+    layer,
     entry: { mode, uid, gid, mtime, attributes },
     isOpaque: false,
     inside: new Map(),

@@ -10,7 +10,7 @@ import type { LayerLosses } from '../formats/layer-tree.ts';
 import type { Descriptor } from '../model/blob.ts';
 import type { Report } from '../model/event.ts';
 import type { ImagePart } from '../model/image-fetcher.ts';
-import { checkLayer } from './check-layer.ts';
+import { checkLayers } from './check-layers.ts';
 import type { BuildContext } from './context.ts';
 import { readImageConfig } from './image-config.ts';
 import { indexMediaTypes } from './image-manifest.ts';
@@ -68,8 +68,8 @@ export async function findImported(
 /**
  * Copies an OCI image into the store: of an index, the one for linux/amd64.
  *
- * Every byte is held against the digest that names it before it is stored; what the store has is not fetched again. Each
- * layer is unpacked once to see that it can be, and what machines will not get of it is told.
+ * Every byte is held against the digest that names it before it is stored; what the store has is not fetched again. The
+ * layers are unpacked once to see that they can be, and what machines will not get of them is told.
  *
  * @throws EngineError IMAGE_MISSING when the place does not have it, or not for this platform; BLOB_CORRUPT when its
  *   bytes are not those that were named; DISK_FULL, OPERATION_INTERRUPTED
@@ -91,24 +91,27 @@ export async function importImage(request: ImportRequest, context: BuildContext)
   if (diffIds.length !== layers.length)
     throw unreadable(config.digest, 'does not name one tar for each layer');
   const limit = pLimit(layersAtOnce);
-  const parts = layers.map((layer, index) => [layer.digest, { layer, diffId: diffIds[index] }] as const);
+  const fetched = new Map(layers.map((layer) => [layer.digest, layer]));
   const losses = await Promise.all(
-    [...new Map(parts).values()].map(({ layer, diffId = layer.digest }) =>
+    [...fetched.values()].map((layer) =>
       limit(async () => {
-        if ((await blobs.size(layer.digest)) !== layer.size) {
-          report({ type: 'build', subject, state: 'progress', message: `fetches ${layer.digest}` });
-          await copyLayer(source, layer, context);
-        }
-        return await checkLayer(layer, diffId, context);
+        if ((await blobs.size(layer.digest)) === layer.size) return;
+        report({ type: 'build', subject, state: 'progress', message: `fetches ${layer.digest}` });
+        await copyLayer(source, layer, context);
       }),
     ),
-  ).catch((error: unknown) => {
-    throw signal.aborted
-      ? new EngineError('OPERATION_INTERRUPTED', `fetching ${subject} was stopped on request`, {
-          cause: error,
-        })
-      : error;
-  });
+  )
+    .then(() => {
+      const parts = layers.map((layer, index) => ({ layer, diffId: diffIds[index] ?? layer.digest }));
+      return checkLayers(parts, context);
+    })
+    .catch((error: unknown) => {
+      throw signal.aborted
+        ? new EngineError('OPERATION_INTERRUPTED', `fetching ${subject} was stopped on request`, {
+            cause: error,
+          })
+        : error;
+    });
   tellLosses(subject, losses, report);
   // an image is found by these, so they come when all else is stored and checked
   await blobs.write(settings.bytes);
@@ -119,9 +122,7 @@ export async function importImage(request: ImportRequest, context: BuildContext)
   return image;
 }
 
-function tellLosses(subject: string, losses: readonly LayerLosses[], report: Report): void {
-  const devices = losses.reduce((sum, each) => sum + each.devices, 0);
-  const attributes = [...new Set(losses.flatMap((each) => each.attributes))].sort();
+function tellLosses(subject: string, { devices, attributes }: LayerLosses, report: Report): void {
   const lost = [
     ...(devices > 0 ? [`${devices} device ${devices === 1 ? 'node' : 'nodes'}`] : []),
     ...(attributes.length > 0 ? [`extended attributes ${attributes.slice(0, 5).join(', ')}`] : []),

@@ -38,9 +38,16 @@ export type PolicyState = {
 export type ImageState = {
   readonly appliance: string;
   readonly kit: Digest;
-  /** Lowest first; gzipped tar layers. */
+  /** Lowest first: tars, packed or not; or one whole disk. */
   readonly layers: readonly Descriptor[];
+  readonly joined?: JoinedLayers;
 };
+
+/**
+ * How many of the lowest layers belong together: those of an image of others, which may rely on each other in ways that
+ * layers made here do not. Absent for images made here.
+ */
+export type JoinedLayers = number;
 
 /** A disk, made when absent. */
 export type VolumeState = {
@@ -103,6 +110,7 @@ export type InstanceState = {
   readonly image: string;
   readonly kit: Digest;
   readonly layers: readonly Descriptor[];
+  readonly joined?: JoinedLayers;
   /** What the services get; the driver adds its overhead. */
   readonly cpuMillicores: number;
   readonly memoryBytes: number;

@@ -64,6 +64,7 @@ function machineOf(state: InstanceState) {
   const {
     kit,
     layers,
+    joined,
     cpuMillicores,
     memoryBytes,
     volumes,
@@ -77,6 +78,7 @@ function machineOf(state: InstanceState) {
   return {
     kit,
     layers,
+    joined,
     cores: Math.ceil(cpuMillicores / 1000), // whole processors; their share can change
 
     memoryBytes,

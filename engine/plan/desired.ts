@@ -93,12 +93,17 @@ function membersOf(view: DeploymentView) {
 function imageOf(view: DeploymentView, appliance: BlueprintAppliance): Extract<Desired, { kind: 'image' }> {
   const { closure } = view.request;
   const contents = closure.contents.get(appliance.path) ?? [];
-  const layers = [...need(closure.images.get(appliance.path), appliance.path), ...contents];
+  const own = need(closure.images.get(appliance.path), appliance.path);
   const name = `${appliance.uses.name}@${appliance.uses.version}`;
   return {
     kind: 'image',
     key: contents.length === 0 ? name : `${name}/${appliance.path}`,
-    state: { appliance: name, kit: closure.kit, layers },
+    state: {
+      appliance: name,
+      kit: closure.kit,
+      layers: [...own, ...contents],
+      ...(appliance.image.kind === 'oci' && { joined: own.length }),
+    },
   };
 }
 
@@ -113,6 +118,7 @@ function instanceState(view: DeploymentView, instance: InstanceName, gateway: st
     image: image.key,
     kit: image.state.kit,
     layers: image.state.layers,
+    ...(image.state.joined !== undefined && { joined: image.state.joined }),
     cpuMillicores: appliance.resources.cpuMillicores,
     memoryBytes: appliance.resources.memoryBytes,
     hostname: scope.instance.hostname,

@@ -3,7 +3,7 @@ import { buffer } from 'node:stream/consumers';
 import test from 'ava';
 import fc from 'fast-check';
 import { EngineError } from '../../engine/errors.ts';
-import { layerForOverlay, lossesOf } from '../../engine/formats/layer.ts';
+import { layerForOverlay, layersAsOne, lossesOf } from '../../engine/formats/layer.ts';
 import { readTar, type TarEntry, type TarSource, type TarType, writeTar } from '../../engine/formats/tar.ts';
 
 const blank = { mode: 0o644, uid: 0, gid: 0, mtime: 0, size: 0, target: '', attributes: {} };
@@ -110,6 +110,101 @@ for (const [title, [layer, expected]] of Object.entries(meanings))
     t.deepEqual((await translate(layer)).toSorted(), expected.toSorted());
   });
 
+const joins: Readonly<Record<string, readonly [readonly (readonly TarSource[])[], readonly string[]]>> = {
+  'a path through a link of a lower layer leads where the link does': [
+    [[symlink('lib', 'usr/lib'), folder('usr/lib'), file('usr/lib/a')], [file('lib/b')]],
+    [
+      'symlink 644 lib usr/lib',
+      'directory 755 usr/',
+      'directory 755 usr/lib/',
+      'file 644 usr/lib/a',
+      'file 644 usr/lib/b',
+    ],
+  ],
+  'a folder in the place of a link of a lower layer is a folder': [
+    [
+      [symlink('lib', 'usr/lib'), file('usr/lib/a')],
+      [folder('lib'), file('lib/b')],
+    ],
+    [
+      'directory 755 lib/',
+      'directory 755 usr/',
+      'directory 755 usr/lib/',
+      'file 644 lib/b',
+      'file 644 usr/lib/a',
+    ],
+  ],
+  'a hard link to a file of a lower layer is one, also when that name goes away': [
+    [[{ ...file('a'), mode: 0o600 }, file('b')], [link('c', 'a')], [file('.wh.a')]],
+    ['file 600 c', 'file 644 b'],
+  ],
+  'a file keeps what its name was given last': [
+    [[{ ...file('a'), mode: 0o600 }], [{ ...file('a'), mode: 0o4755 }]],
+    ['file 4755 a'],
+  ],
+  'what is removed leaves nothing, and what its own layer brings stays': [
+    [
+      [file('a/b'), file('a/c/d'), file('e')],
+      [file('a/f'), file('.wh.a'), file('.wh.e'), file('.wh.none')],
+    ],
+    ['directory 755 a/', 'file 644 a/f'],
+  ],
+  'an opaque folder loses what lower layers have in it, at any depth': [
+    [
+      [file('a/b/c'), file('a/d'), file('e')],
+      [file('a/b/f'), file('a/.wh..wh..opq')],
+    ],
+    ['directory 755 a/', 'directory 755 a/b/', 'file 644 a/b/f', 'file 644 e'],
+  ],
+  'an opaque root hides all layers below': [
+    [
+      [file('a'), folder('b'), file('b/c')],
+      [file('.wh..wh..opq'), file('b/d')],
+    ],
+    ['directory 755 b/', 'file 644 b/d'],
+  ],
+  'a file made again after its removal is there': [
+    [[file('a')], [file('.wh.a')], [{ ...file('a'), mode: 0o755 }]],
+    ['file 755 a'],
+  ],
+  'a layer that comes twice brings back what one between them has removed': [
+    [[file('a')], [file('.wh.a')], [file('a')]],
+    ['file 644 a'],
+  ],
+};
+
+for (const [title, [layers, expected]] of Object.entries(joins))
+  test(`of an image's layers: ${title}`, async (t) => {
+    const entries = await readAll(layersAsOne(layers.map((layer) => () => writeTar(layer))));
+
+    t.deepEqual(linesOf(entries).toSorted(), expected.toSorted());
+  });
+
+test('the content of joined layers is that of the file that stays', async (t) => {
+  const text = (path: string, content: string) => ({
+    ...file(path),
+    size: content.length,
+    content: Buffer.from(content),
+  });
+  const layers = [
+    [text('a', 'low'), text('b', 'kept')],
+    [text('a', 'high'), link('c', 'b')],
+  ];
+  const found: Record<string, string> = {};
+
+  for await (const { entry, content } of readTar(layersAsOne(layers.map((layer) => () => writeTar(layer)))))
+    found[`${entry.path} ${entry.target}`.trim()] = (await buffer(content)).toString();
+
+  t.deepEqual(found, { a: 'high', b: 'kept', 'c b': '' });
+});
+
+test('limits count for all layers of an image together', async (t) => {
+  const layers = [[file('a')], [file('b')]].map((layer) => () => writeTar(layer));
+  const limits = { entries: 1, bytes: 1, textBytes: 100 };
+
+  await t.throwsAsync(lossesOf(layers, limits), { message: /too large/ });
+});
+
 test('file capabilities and user attributes stay byte by byte, and none that overlayfs would obey', async (t) => {
   const attributes = {
     'security.capability': '\u0001\0\0\u0002\u0080 \0\0=\n\u00ff\u00c3',
@@ -133,7 +228,10 @@ test('what cannot be kept is counted', async (t) => {
     { ...file('a'), attributes: { 'system.posix_acl_access': 'x', 'user.kept': 'y' } },
   ];
 
-  t.deepEqual(await lossesOf(writeTar(layer)), { devices: 1, attributes: ['system.posix_acl_access'] });
+  t.deepEqual(await lossesOf([() => writeTar(layer)]), {
+    devices: 1,
+    attributes: ['system.posix_acl_access'],
+  });
 });
 
 test('devices are left out, and the folders above them stay', async (t) => {
@@ -195,8 +293,10 @@ test('any layer is refused, or becomes one that holds nothing dangerous', async 
     }));
 
   await fc.assert(
-    fc.asyncProperty(fc.array(entry, { maxLength: 8 }), async (layer) => {
-      const entries = await readAll(layerForOverlay(() => writeTar(layer))).catch((error: unknown) => {
+    fc.asyncProperty(fc.array(entry, { maxLength: 8 }), fc.nat(8), async (layer, end) => {
+      const parts = [layer.slice(0, end), layer.slice(end)].map((part) => () => writeTar(part));
+      const made = end === 0 ? layerForOverlay(() => writeTar(layer)) : layersAsOne(parts);
+      const entries = await readAll(made).catch((error: unknown) => {
         t.true(error instanceof EngineError && error.code === 'BLOB_CORRUPT', String(error));
         return [];
       });
@@ -233,7 +333,10 @@ async function translate(
   layer: readonly TarSource[],
   limits?: Parameters<typeof layerForOverlay>[1],
 ): Promise<readonly string[]> {
-  const entries = await readAll(layerForOverlay(() => writeTar(layer), limits));
+  return linesOf(await readAll(layerForOverlay(() => writeTar(layer), limits)));
+}
+
+function linesOf(entries: readonly TarEntry[]): readonly string[] {
   return entries.map(({ type, mode, path, target, attributes }) =>
     [
       ...[type, mode.toString(8), path, ...(target === '' ? [] : [target])],

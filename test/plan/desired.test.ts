@@ -53,6 +53,18 @@ test('the policy opens each wire between all instances of both ends, one way, an
   );
 });
 
+test('the layers of an image of others belong together, those of contents and of own images do not', (t) => {
+  const blueprint = guestbook();
+  const appliances = blueprint.appliances.map((appliance) =>
+    appliance.path === 'web' ? { ...appliance, image: { kind: 'oci' as const, ref: 'oci:x' } } : appliance,
+  );
+  const parts = request({ ...blueprint, appliances });
+  const layers = instance(parts, 'web.1').layers.length - (parts.closure.contents.get('web')?.length ?? 0);
+
+  t.is(instance(parts, 'web.1').joined, layers);
+  t.is(instance(parts, 'db.1').joined, undefined);
+});
+
 test('an out terminal has the instances at the other end as peers, an in those that may connect', (t) => {
   const { terminals } = instance(request(guestbook()), 'lb.1').scope;
 

@@ -74,7 +74,7 @@ test('an image without accounts, /etc and /tmp runs its own command as its own u
     user: '1234:0',
     folder: '/not/made/yet',
     layer: 'upper',
-    many: '5 of 300000',
+    many: '59 of 300000',
     removed: 'gone',
     hidden: 'yes',
     link: '2',
@@ -138,7 +138,7 @@ async function smallLayers(): Promise<readonly LayoutLayer[]> {
   return [
     empty,
     { mediaType: `${type}+gzip`, content: gzipSync(low), diffId: digestOf(low) },
-    ...(await Promise.all(Array.from({ length: 6 }, async (_, index) => await smallLayer(index)))),
+    ...(await Promise.all(Array.from({ length: 60 }, async (_, index) => await smallLayer(index)))),
     empty,
     // as zstd:chunked: frames of their own, and one at the end that holds no content
     {

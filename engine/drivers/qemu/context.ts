@@ -21,7 +21,7 @@ export type DriverContext = {
   readonly kit: () => Promise<Digest | undefined>;
   /** Bounds work that keeps a whole processor busy. */
   readonly heavy: LimitFunction;
-  /** Disks of layers that are being made now, by the layer's digest. */
+  /** Disks of layers that are being made now, by their source's digest. */
   readonly disksInMaking: Map<Digest, Promise<string>>;
   /** Lets one change of packet rules follow another. */
   readonly rules: LimitFunction;

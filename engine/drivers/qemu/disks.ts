@@ -6,58 +6,63 @@ import { pipeline } from 'node:stream/promises';
 import { missingTool, toolPath } from '../../command.ts';
 import type { Digest } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
-import { layerForOverlay } from '../../formats/layer.ts';
+import { layerForOverlay, layersAsOne } from '../../formats/layer.ts';
 import { layerUnpacker } from '../../formats/layer-unpacker.ts';
 import { readDiskHeader } from '../../formats/qcow2.ts';
-
 import type { Descriptor } from '../../model/blob.ts';
 import { diskMediaType } from '../../model/disk-image.ts';
 import { systemCode } from '../../system-code.ts';
 import { makeFolder, settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
+import type { DiskSource } from './disk-source.ts';
 import { diskPath } from './layout.ts';
 import { takeBack, withoutRights } from './without-rights.ts';
 
 /**
- * Makes the read-only disk of an image layer, once for all deployments.
+ * Makes the read-only disk of image layers, once for all deployments.
  *
  * Another process that makes the same disk at the same time makes the same bytes; the later rename wins.
  *
  * A whole disk is used as it lies in the store.
  *
  * @returns the squashfs file
- * @throws EngineError BLOB_CORRUPT when the layer is not what its digest says or holds what no image may
+ * @throws EngineError BLOB_CORRUPT when a layer is not what its digest says or holds what no image may
  */
 export async function ensureDisk(
   context: DriverContext,
-  layer: Descriptor,
+  source: DiskSource,
   signal: AbortSignal,
 ): Promise<string> {
-  if (layer.mediaType === diskMediaType) {
-    await soundDisk(context, layer.digest);
-    return context.blobs.path(layer.digest);
+  const { digest } = source;
+  if (isDisk(source)) {
+    await soundDisk(context, digest);
+    return context.blobs.path(digest);
   }
-  const path = diskPath(context.layout, layer.digest);
+  const path = diskPath(context.layout, digest);
   if (await exists(path)) return path;
   // images that are made ready at the same time share their base
   const making =
-    context.disksInMaking.get(layer.digest) ??
+    context.disksInMaking.get(digest) ??
     context
-      .heavy(() => makeDisk(context, layer, path, signal))
-      .finally(() => context.disksInMaking.delete(layer.digest));
-  context.disksInMaking.set(layer.digest, making);
+      .heavy(() => makeDisk(context, source, path, signal))
+      .finally(() => context.disksInMaking.delete(digest));
+  context.disksInMaking.set(digest, making);
   return await making;
+}
+
+function isDisk({ layers }: DiskSource): boolean {
+  return layers[0].mediaType === diskMediaType;
 }
 
 async function makeDisk(
   context: DriverContext,
-  layer: Descriptor,
+  source: DiskSource,
   path: string,
   signal: AbortSignal,
 ): Promise<string> {
-  const draft = join(context.drafts, `${layer.digest.slice('sha256:'.length)}.squashfs`);
+  const draft = join(context.drafts, `${source.digest.slice('sha256:'.length)}.squashfs`);
   try {
-    await packLayer(context, layer, draft, signal);
+    await packLayers(context, source, draft, signal);
     await settle(draft, path);
   } finally {
     await rm(draft, { force: true });
@@ -76,10 +81,10 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** Tells whether an image layer's disk is there. */
-export async function hasDisk(context: DriverContext, layer: Descriptor): Promise<boolean> {
-  if (layer.mediaType === diskMediaType) return await context.blobs.has(layer.digest);
-  return await exists(diskPath(context.layout, layer.digest));
+/** Tells whether a disk is there. */
+export async function hasDisk(context: DriverContext, source: DiskSource): Promise<boolean> {
+  if (isDisk(source)) return await context.blobs.has(source.digest);
+  return await exists(diskPath(context.layout, source.digest));
 }
 
 /** Makes sure that a stored disk leads to no other file. @returns bytes, as a guest sees them */
@@ -92,9 +97,9 @@ export async function soundDisk({ blobs }: Pick<DriverContext, 'blobs'>, digest:
   });
 }
 
-async function packLayer(
+async function packLayers(
   context: DriverContext,
-  layer: Descriptor,
+  source: DiskSource,
   target: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -135,7 +140,9 @@ async function packLayer(
   let broken: unknown;
   try {
     await pipeline(
-      layerForOverlay(() => openLayer(context, layer)),
+      source.isWhole
+        ? layersAsOne(source.layers.map((layer) => () => openLayer(context, layer)))
+        : layerForOverlay(() => openLayer(context, source.layers[0])),
       child.stdin,
       { signal },
     );
@@ -146,7 +153,7 @@ async function packLayer(
   const code = await ended;
   await takeBack(target);
   if (code === 0 && broken === undefined) return;
-  throw failedDisk(layer, code, said, broken, signal);
+  throw failedDisk(source, code, said, broken, signal);
 }
 
 function openLayer(context: DriverContext, layer: Descriptor): AsyncIterable<Uint8Array> {
@@ -156,7 +163,7 @@ function openLayer(context: DriverContext, layer: Descriptor): AsyncIterable<Uin
 }
 
 function failedDisk(
-  layer: Descriptor,
+  { layers }: DiskSource,
   code: number | null,
   said: string,
   broken: unknown,
@@ -168,7 +175,7 @@ function failedDisk(
   const isFull = /No space left on device/i.test(said);
   const lines = said.trim().split('\n').slice(-3).join('\n');
   return new EngineError(isFull ? 'DISK_FULL' : 'TOOL_FAILED', `sqfstar ended with ${code}: ${lines}`, {
-    details: { tool: 'sqfstar', layer: layer.digest },
+    details: { tool: 'sqfstar', layers: layers.map(({ digest }) => digest) },
     cause: broken,
     ...(isFull && { hint: 'Free some space and run the same command again.' }),
   });

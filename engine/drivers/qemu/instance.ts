@@ -12,6 +12,7 @@ import { makeFolder, removeEmptyFolders } from '../../whole-file.ts';
 import { appliedFiles, applyFiles, rememberFiles } from './apply.ts';
 import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
+import { diskSources } from './disk-source.ts';
 import { ensureDisk, exists } from './disks.ts';
 import { findMachines, isSame } from './find-machines.ts';
 import { endConsole, startMachine } from './launch.ts';
@@ -210,11 +211,8 @@ async function openSystem(
   const disk = diskOf(state.layers);
   if (disk !== undefined) return { system: [await makeTop(context, { deployment, instance }, disk, signal)] };
   const system: Disk[] = [];
-  // a layer that comes twice, such as an empty one, hides itself below
-  const last = new Map(state.layers.map((layer, index) => [layer.digest, index]));
-  const layers = state.layers.filter(({ digest }, index) => last.get(digest) === index);
-  for (const [index, layer] of layers.entries())
-    system.push(readOnlyDisk(`layer${index}`, await ensureDisk(context, layer, signal)));
+  for (const [index, source] of diskSources(state).entries())
+    system.push(readOnlyDisk(`layer${index}`, await ensureDisk(context, source, signal)));
   const { blobs } = context;
   return {
     kernel: { file: blobs.path(kit.kernel.digest), initramfs: blobs.path(kit.initramfs.digest) },

@@ -6,7 +6,7 @@ import { shortHash } from './marks.ts';
 /** Where the driver keeps what it makes. */
 export type Layout = {
   readonly home: string;
-  /** Squashfs disks of image layers, by the layer's digest; shared by all deployments. */
+  /** Squashfs disks of image layers, by their source's digest; shared by all deployments. */
   readonly disks: string;
   /** The attendants, executable, by digest. */
   readonly programs: string;
@@ -58,9 +58,9 @@ export function objectPath(
   return join(kindFolder(layout, deployment, kind), `${encodeURIComponent(key)}${suffix}`);
 }
 
-/** Gives the path of a layer's disk. */
-export function diskPath(layout: Layout, layer: Digest): string {
-  return join(layout.disks, `${layer.slice('sha256:'.length)}.squashfs`);
+/** Gives the path of a disk. @param source - its digest */
+export function diskPath(layout: Layout, source: Digest): string {
+  return join(layout.disks, `${source.slice('sha256:'.length)}.squashfs`);
 }
 
 /** The files of a running instance that live in the runtime folder. */

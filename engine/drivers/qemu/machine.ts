@@ -101,12 +101,12 @@ export function readOnlyDisk(serial: string, file: string): Disk {
 
 /** Gives a digest of what can only be changed by a restart of the machine; the rest goes in place. */
 export function machineDigest(state: InstanceState): Digest {
-  const { server, kit, layers, cpuMillicores, memoryBytes, hostname, address, prefix, gateway, mac, boot } =
-    state;
+  const { server, kit, layers, joined, cpuMillicores, memoryBytes, hostname, address } = state;
+  const { prefix, gateway, mac, boot } = state;
   const volumes = state.volumes.map(({ name, key, kind, mount }) => ({ name, key, kind, mount }));
   return digestOf(
     canonicalJson({
-      ...{ server, kit, layers, cores: wholeCores(cpuMillicores), memoryBytes },
+      ...{ server, kit, layers, joined, cores: wholeCores(cpuMillicores), memoryBytes },
       ...{ hostname, address, prefix, gateway, mac, volumes, ...(boot && { boot }) },
     }),
   );

@@ -6,6 +6,7 @@ import { plainText } from '../channel.ts';
 import { askSupervisor, type GuestReport } from '../supervisor.ts';
 import { changeTime, consoleOf, howItEnded, lastLines } from './console.ts';
 import type { DriverContext } from './context.ts';
+import { diskSources } from './disk-source.ts';
 import { hasDisk } from './disks.ts';
 import { works } from './endpoint.ts';
 import { isMachine } from './find-machines.ts';
@@ -67,7 +68,7 @@ function observed(record: ObjectRecord<Observed['kind']>, isWorking: boolean): O
 }
 
 async function imageWorks(context: DriverContext, { state }: ObjectRecord<'image'>): Promise<boolean> {
-  const found = await Promise.all(state.layers.map((layer) => hasDisk(context, layer)));
+  const found = await Promise.all(diskSources(state).map((source) => hasDisk(context, source)));
   return found.every((isThere) => isThere);
 }
 

@@ -3,6 +3,7 @@ import { EngineError } from '../../errors.ts';
 import type { Step } from '../../model/step.ts';
 import type { StepContext } from '../driver.ts';
 import type { DriverContext } from './context.ts';
+import { diskSources } from './disk-source.ts';
 import { ensureDisk } from './disks.ts';
 import { ensureEndpoint, removeEndpoint } from './endpoint.ts';
 import { ensureInstance, removeInstance } from './instance.ts';
@@ -56,7 +57,7 @@ async function ensure(context: DriverContext, step: Ensure, work: StepContext): 
       await around(context, id, record, async () => {
         await readKit(context.blobs, record.state.kit);
         await ensureAttendant(context, signal);
-        await Promise.all(record.state.layers.map((layer) => ensureDisk(context, layer, signal)));
+        await Promise.all(diskSources(record.state).map((source) => ensureDisk(context, source, signal)));
       });
       return;
     }

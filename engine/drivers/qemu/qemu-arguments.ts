@@ -126,7 +126,7 @@ function backing(below: string | undefined) {
 
 type Slot = { readonly addr: string; readonly multifunction: true };
 
-/** Puts eight disks into each slot of the board, which has thirty: an image may have a hundred layers. */
+/** Puts eight disks into each slot of the board, which has thirty: an appliance may have many places for contents, and volumes. */
 function slotOf(index: number): Slot {
   const firstSlot = 0x0a; // those below are for the other devices
   return { addr: `${(firstSlot + Math.floor(index / 8)).toString(16)}.${index % 8}`, multifunction: true };
