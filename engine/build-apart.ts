@@ -98,6 +98,11 @@ function failureOf({
   return new EngineError(code, message, { ...(hint !== undefined && { hint }), details });
 }
 
+/** Makes sure that this user may build images. @throws EngineError ROOT_REQUIRED with the reason and the remedy */
+export async function requireBuilder(signal: AbortSignal): Promise<void> {
+  if (currentUser().id !== 0) await requireSubordinates(signal);
+}
+
 async function requireSubordinates(signal: AbortSignal): Promise<SubordinateIds> {
   const found = await findSubordinates(currentUser());
   if ('reason' in found) throw refused(found);

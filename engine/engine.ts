@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import pLimit from 'p-limit';
+import { requireBuilder } from './build-apart.ts';
 import { requireTools } from './command.ts';
 import { compile } from './compile/compile.ts';
 import { graphOfSource } from './compile/graph-of-source.ts';
@@ -389,7 +390,10 @@ export class Engine {
   async doctor({ signal }: CallOptions): Promise<readonly Diagnosis[]> {
     const { home, pools } = this.#parts.options;
     const openStore = async () => (await this.#parts.open()).store;
-    return await diagnose({ home, pools, signal, openStore, openDriver: (pool) => this.#parts.driver(pool) });
+    return await diagnose({
+      ...{ home, pools, signal, openStore, requireBuilder },
+      openDriver: (pool) => this.#parts.driver(pool),
+    });
   }
 
   /** Makes the records again of deployments that exist in a pool and are not recorded. @throws EngineError DEPLOYMENTS_FAILED */

@@ -15,6 +15,8 @@ export type DiagnosisSubject = {
   readonly openStore: () => Promise<Store>;
   readonly pools: readonly Pool[];
   readonly openDriver: (pool: Pool) => Promise<Driver>;
+  /** Throws what keeps this user from building images, when something does. */
+  readonly requireBuilder: (signal: AbortSignal) => Promise<void>;
   readonly signal: AbortSignal;
 };
 
@@ -29,7 +31,7 @@ const roomBytes = 4 * 2 ** 30;
 export async function diagnose(subject: DiagnosisSubject): Promise<readonly Diagnosis[]> {
   const pools = [];
   for (const pool of subject.pools) pools.push(...(await examinePool(pool, subject)));
-  return [examineMachine(), ...(await examinePrograms()), ...(await examineState(subject)), ...pools];
+  return [examineMachine(), ...(await examinePrograms(subject)), ...(await examineState(subject)), ...pools];
 }
 
 function examineMachine(): Diagnosis {
@@ -44,11 +46,12 @@ function examineMachine(): Diagnosis {
   };
 }
 
-async function examinePrograms(): Promise<readonly Diagnosis[]> {
+async function examinePrograms({ requireBuilder, signal }: DiagnosisSubject): Promise<readonly Diagnosis[]> {
   return await Promise.all(
     Object.entries(buildTools).map(async ([what, tools]) =>
       orFinding({ area: 'programs', name: `building ${what}` }, 'limited', async () => {
         await requireTools(tools);
+        if (what === 'images') await requireBuilder(signal);
         return { state: 'good', message: 'everything is installed' };
       }),
     ),
@@ -110,7 +113,8 @@ function describe({ name }: Pool, capabilities: Capabilities): readonly Diagnosi
           hint: 'Where the processor and the system offer KVM, let this user open /dev/kvm.',
         }
       : { ...speed, state: 'good', message: `${accelerator.name}: ${accelerator.reason}` },
-    ...(confinement === undefined
+    // where nothing may run, its rights are beside the point
+    ...(confinement === undefined || !isolates
       ? []
       : [{ area: 'pool', name: `${name} rights`, state: 'good', message: confinement.reason } as const]),
   ];

@@ -1,12 +1,14 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pipeline } from 'node:stream/promises';
 import { type Digest, isDigest } from '../digest.ts';
 import { orDiskFull } from '../disk-full.ts';
+import { EngineError } from '../errors.ts';
 import { type TarSource, writeTar } from '../formats/tar.ts';
 import type { Blobs } from '../model/blob.ts';
+import { systemCode } from '../system-code.ts';
 import { settle } from '../whole-file.ts';
 import { hashFile } from './hash-file.ts';
 import { readKey } from './key-file.ts';
@@ -52,13 +54,14 @@ export type BackupAnswer = {
  *
  * Secrets stay sealed; data volumes are not in it.
  *
- * @throws EngineError DISK_FULL, BLOB_CORRUPT, STATE_CORRUPT, SECRET_UNREADABLE
+ * @throws EngineError FILE_UNUSABLE, DISK_FULL, BLOB_CORRUPT, STATE_CORRUPT, SECRET_UNREADABLE
  */
 export async function backupState(request: BackupRequest): Promise<BackupAnswer> {
   const { scratch, file, at, signal } = request;
   await mkdir(scratch, { recursive: true, mode: 0o700 });
   const copy = join(scratch, `${crypto.randomUUID()}.db`);
   const draft = `${file}.new`;
+  await beginDraft(draft);
   try {
     copyDatabase(request.database, copy);
     const key = request.keyFile === undefined ? undefined : readKey(request.keyFile);
@@ -70,8 +73,6 @@ export async function backupState(request: BackupRequest): Promise<BackupAnswer>
       blobs: await neededBlobs(copy, request.blobs),
       hasKey: key !== undefined,
     };
-    await mkdir(dirname(file), { recursive: true });
-    await rm(draft, { force: true });
     const entries = entriesOf(manifest, copy, key, request.blobs);
     await pipeline(writeTar(entries), createWriteStream(draft, { mode: 0o600 }), { signal });
     await settle(draft, file);
@@ -82,6 +83,24 @@ export async function backupState(request: BackupRequest): Promise<BackupAnswer>
   } finally {
     await rm(copy, { force: true });
     await rm(draft, { force: true });
+  }
+}
+
+/** Makes the unfinished file, whose folder has to be there: a mistyped one is not made. */
+async function beginDraft(draft: string): Promise<void> {
+  const folder = dirname(draft);
+  try {
+    await rm(draft, { force: true });
+    await (await open(draft, 'wx', 0o600)).close();
+  } catch (cause) {
+    if (systemCode(cause) !== 'ENOENT') throw cause;
+    const isThere = (await stat(folder).catch(() => undefined)) !== undefined;
+    const why = isThere ? 'takes no new files' : 'does not exist';
+    throw new EngineError('FILE_UNUSABLE', `the folder ${folder} ${why}`, {
+      hint: 'Make the folder, or name a file in another one.',
+      details: { path: folder },
+      cause,
+    });
   }
 }
 

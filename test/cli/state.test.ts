@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import test from 'ava';
 import { runCli, temporaryFolder } from './run-cli.ts';
@@ -80,6 +81,19 @@ test('state backup and state restore answer in their schema', async (t) => {
   t.deepEqual(violations('state', JSON.parse(backup.stdout)), []);
   t.deepEqual(violations('state', JSON.parse(restore.stdout)), []);
 });
+
+for (const [file, reason] of [
+  ['/nonexistent/backup.tar', /\/nonexistent does not exist/],
+  ['/proc/backup.tar', /\/proc takes no new files/],
+] as const)
+  test(`a backup for which there is no place is refused, and none is made: ${file}`, async (t) => {
+    const run = await runCli(['state', 'backup', file, '--json', '--home', await temporaryFolder(t)]);
+
+    const { error } = JSON.parse(run.stdout);
+    t.is(error.code, 'FILE_UNUSABLE');
+    t.regex(error.message, reason);
+    t.false(existsSync('/nonexistent'));
+  });
 
 test('a backup that would take the place of a folder is refused, and leaves nothing', async (t) => {
   const home = await temporaryFolder(t);

@@ -111,7 +111,12 @@ for (const [title, kind, before, reason, remedy] of [
       t.regex(error.message, reason);
       t.regex(error.hint, remedy);
     }
-    t.regex(doctor, reason);
+    const builder = JSON.parse(doctor).diagnoses.find(
+      (one: { readonly name: string }) => one.name === 'building images',
+    );
+    t.is(builder.state, 'limited');
+    t.regex(builder.message, reason);
+    t.regex(doctor, /"name":"local isolation","state":"failed"/);
     t.is(shown, 0);
     t.regex(JSON.parse(pool).capabilities.isolationReason, reason);
     t.deepEqual(JSON.parse(status).deployments, []);

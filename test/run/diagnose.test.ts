@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import test from 'ava';
 import { formatDiagnoses } from '../../cli/output/diagnosis-text.ts';
+import { requireTools } from '../../engine/command.ts';
 import { openMemoryDriver } from '../../engine/drivers/memory/open-driver.ts';
 import { EngineError } from '../../engine/errors.ts';
+import { buildTools } from '../../engine/images/tools.ts';
 import { type DiagnosisSubject, diagnose } from '../../engine/run/diagnose.ts';
 import { openStore } from '../../engine/store/store.ts';
 import { memoryHost } from '../cli/memory-host.ts';
@@ -18,6 +20,7 @@ function subjectIn(home: string, changes: Partial<DiagnosisSubject> = {}): Diagn
     pools: [pool],
     openStore: async () => openStore(join(home, 'state.db')),
     openDriver: async () => openMemoryDriver(),
+    requireBuilder: async () => undefined,
     signal: new AbortController().signal,
     ...changes,
   };
@@ -82,6 +85,22 @@ test('what cannot be looked at is a finding, and the rest is still told', async 
     ],
   );
   t.true(found.some(({ area }) => area === 'machine'));
+});
+
+test('who may not build images is told why, though every program is there', async (t) => {
+  const requireBuilder = async (): Promise<never> => {
+    throw new EngineError('ROOT_REQUIRED', 'this user can build no images: no ids are lent', {
+      hint: 'Have some lent.',
+    });
+  };
+  const tools = await Promise.allSettled([requireTools(buildTools.images)]);
+
+  const found = await diagnose(subjectIn(await temporaryFolder(t), { requireBuilder }));
+
+  const building = found.find(({ name }) => name === 'building images');
+  t.is(building?.state, 'limited');
+  if (tools[0].status === 'fulfilled') t.is(building?.hint, 'Have some lent.');
+  t.not(found.find(({ name }) => name === 'building the guest kit')?.hint, 'Have some lent.');
 });
 
 test('doctor --json fits its schema, and the exit code tells whether something does not work', async (t) => {

@@ -61,6 +61,7 @@ async function probe(
   const kit = await readKit(context.blobs, kitDigest);
   const attendant = await ensureAttendant(context, signal);
   await removeOldProbes(context.layout.runtime);
+  await makeFolder(context.layout.runtime); // another process that ends may have taken an empty one away
   const folder = await mkdtemp(join(context.layout.runtime, `probe-${process.pid}-`));
   const kept = consoleIn(join(folder, 'console'));
   const machine: Machine = {

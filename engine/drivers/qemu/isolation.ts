@@ -58,7 +58,7 @@ function tapRefusal(said: string): Refusal | undefined {
   if (/open: No such (file|device)/.test(said))
     return {
       reason: 'there is no /dev/net/tun, by which machines get their network cards',
-      remedy: 'As root: modprobe tun',
+      remedy: 'As root: modprobe tun. A container gets it by: --device /dev/net/tun',
     };
   return undefined;
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import pLimit from 'p-limit';
 import type { Digest } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
@@ -9,7 +9,7 @@ import { isExit, type Step } from '../../model/step.ts';
 import { requireOwnPath } from '../../own-path.ts';
 import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
 import { currentUser } from '../../user-namespace.ts';
-import { makeFolder } from '../../whole-file.ts';
+import { makeFolder, removeEmptyFolders } from '../../whole-file.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
 import { consoleOf } from './console.ts';
@@ -180,7 +180,10 @@ class QemuDriver implements Driver {
   }
 
   async close(): Promise<void> {
-    await closeProcessFolder(draftsFolder(this.#context.layout));
+    const { layout } = this.#context;
+    await closeProcessFolder(draftsFolder(layout));
+    // the one above belongs to a home, and those of homes that are gone would pile up
+    await removeEmptyFolders(layout.runtime, dirname(dirname(layout.runtime)));
   }
 
   async #requireInstance(
