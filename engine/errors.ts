@@ -364,6 +364,12 @@ export const errorTable = {
     exit: 79,
     meaning: 'A key file is none, may be read by others, or its passphrase is another one.',
   },
+  PROVIDER_UNREACHABLE: {
+    fault: 'world',
+    http: 502,
+    exit: 34,
+    meaning: 'The provider of a pool, such as a Docker Engine, does not answer.',
+  },
   STATE_EXISTS: {
     fault: 'user',
     http: 409,

@@ -50,3 +50,28 @@ function record({ ino, mode, links, name, content }: CpioRecord): readonly Uint8
 function padding(length: number): Uint8Array {
   return Buffer.alloc((4 - (length % 4)) % 4);
 }
+
+/**
+ * Finds a file in an archive as {@link writeCpio} makes it.
+ *
+ * @returns undefined when there is none of this path
+ */
+export function readCpioFile(archive: Uint8Array, path: string): Uint8Array | undefined {
+  const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
+  const headBytes = 110;
+  for (let at = 0; at + headBytes <= bytes.length; ) {
+    const field = (index: number): number =>
+      Number.parseInt(bytes.toString('latin1', at + 6 + index * 8, at + 14 + index * 8), 16);
+    const [size, nameBytes] = [field(6), field(11)];
+    const name = bytes.toString('utf8', at + headBytes, at + headBytes + nameBytes - 1);
+    const start = aligned(at + headBytes + nameBytes);
+    if (name === path) return bytes.subarray(start, start + size);
+    if (name === trailer || !(size >= 0)) return undefined;
+    at = aligned(start + size);
+  }
+  return undefined;
+}
+
+function aligned(offset: number): number {
+  return Math.ceil(offset / 4) * 4;
+}

@@ -33,7 +33,7 @@ func parseEndpoint(arguments []string) (endpointOptions, error) {
 	flags.StringVar(&o.transport, "transport", "tcp", "tcp or udp")
 	flags.Var(&o.targets, "target", "IP:PORT in the namespace; repeatable")
 	flags.Var(&o.enter, "enter", "a word of the command that goes into the network of the targets; repeatable")
-	flags.StringVar(&o.gateway, "gateway", "", "the namespace's own address")
+	flags.StringVar(&o.gateway, "gateway", "", "the namespace's own address; without one clients' addresses are not carried on")
 	flags.StringVar(&o.name, "name", "", "a mark by which this process is found")
 	flags.IntVar(&o.user, "uid", 0, "user and group to become")
 	flags.IntVar(&o.inherited, "inherited", -1, "the socket; set by the program itself")
@@ -43,7 +43,7 @@ func parseEndpoint(arguments []string) (endpointOptions, error) {
 	if o.listen == "" || len(o.targets) == 0 || (o.transport != "tcp" && o.transport != "udp") {
 		return o, errors.New("endpoint needs --listen, --target and a known --transport")
 	}
-	if net.ParseIP(o.gateway).To4() == nil {
+	if o.gateway != "" && net.ParseIP(o.gateway).To4() == nil {
 		return o, errors.New("--gateway is not an IPv4 address")
 	}
 	return o, nil

@@ -29,6 +29,8 @@ func main() {
 		os.Exit(runProbe(arguments))
 	case "uplink":
 		os.Exit(runUplink(arguments))
+	case "sandbox":
+		os.Exit(runSandbox(arguments))
 	case "lend":
 		os.Exit(runLend(arguments))
 	case "listen":
@@ -40,8 +42,9 @@ func main() {
 
 func usage() {
 	fmt.Fprintln(os.Stderr, "usage: attendant machine --console FOLDER --size BYTES --keep N --uid USER <DESCRIPTION\n"+
-		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… --gateway IP --enter WORD…\n"+
+		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… [--gateway IP] [--enter WORD…]\n"+
 		"       attendant uplink --listen IP:PORT --log FOLDER --uid USER --enter WORD… <RULES\n"+
+		"       attendant sandbox --rules FILE [--once]\n"+
 		"       attendant lend --monitor SOCKET --file FILE --node NAME\n"+
 		"       attendant probe --address IP:PORT --path /PAGE --timeout DURATION")
 	os.Exit(exitUsage)

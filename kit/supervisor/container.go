@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"sheaf/kit/internal/boot"
 	"sheaf/kit/internal/channel"
 	"sheaf/kit/internal/guest"
 	"sheaf/kit/internal/instance"
@@ -26,16 +27,30 @@ func runContainer() int {
 		return 1
 	}
 	go accept(listener, g)
-	description, err := instance.Load(instance.Path)
-	if err != nil {
-		g.Fail(err)
-	} else {
-		hostname, _ := os.Hostname()
-		g.SetIdentity(hostname, "")
-		go g.Run(description)
-	}
+	fmt.Println("sheaf: the container starts")
+	go settle(g)
 	<-g.Over()
 	return 0
+}
+
+// settle lays what the host has given into the container, and follows the description.
+func settle(g *guest.Guest) {
+	address, err := takeGifts(giftsPath)
+	if err != nil {
+		g.Fail(err)
+		return
+	}
+	hostname, _ := os.Hostname()
+	g.SetIdentity(hostname, address)
+	description, err := instance.Load(instance.Path)
+	if err == nil {
+		err = boot.AdoptFolders(description.Volumes)
+	}
+	if err != nil {
+		g.Fail(err)
+		return
+	}
+	g.Run(description)
 }
 
 func listen(path string) (*net.UnixListener, error) {

@@ -25,6 +25,9 @@ func main() {
 		runMachine()
 		return
 	}
+	if len(os.Args) == 2 && os.Args[1] == "channel" {
+		os.Exit(runChannel())
+	}
 	os.Exit(runContainer())
 }
 

@@ -45,6 +45,7 @@ const topFiles = [
 /** The one file through which each library enters. */
 const doors: Readonly<Record<string, string>> = {
   '@dagrejs/graphlib': 'engine/formats/graphlib.ts',
+  dockerode: 'engine/drivers/docker/engine-api.ts',
   ajv: 'engine/formats/schema.ts',
   'ajv-formats': 'engine/formats/schema.ts',
   'js-yaml': 'engine/formats/yaml.ts',

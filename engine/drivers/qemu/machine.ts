@@ -1,8 +1,5 @@
 import type { Digest } from '../../digest.ts';
 import { canonicalJson, digestOf } from '../../digest.ts';
-import { EngineError } from '../../errors.ts';
-import type { Blobs } from '../../model/blob.ts';
-import type { Kit } from '../../model/kit.ts';
 import type { Resources } from '../../model/pool.ts';
 import type { InstanceState } from '../../model/step.ts';
 import type { Share } from './control-groups.ts';
@@ -110,16 +107,6 @@ export function machineDigest(state: InstanceState): Digest {
       ...{ hostname, address, prefix, gateway, mac, volumes, ...(boot && { boot }) },
     }),
   );
-}
-
-/** Reads a kit's description. @throws EngineError IMAGE_MISSING when it is not stored here */
-export async function readKit(blobs: Blobs, digest: Digest): Promise<Kit> {
-  if (!(await blobs.has(digest)))
-    throw new EngineError('IMAGE_MISSING', `the guest kit ${digest} is not stored here`, {
-      hint: 'Bring the deployment up with its source, which brings or makes it: sheaf up SOURCE --as NAME',
-    });
-  // the bytes have the digest that the plan names
-  return JSON.parse(Buffer.from(await blobs.read(digest)).toString('utf8')) as Kit;
 }
 
 /** Gives the longest time that an instance may take to stop in good order, in milliseconds. */

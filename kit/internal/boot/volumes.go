@@ -34,6 +34,29 @@ func mountVolumes(disks Disks, volumes []instance.Volume) error {
 	return nil
 }
 
+// AdoptFolders makes folders that a container's provider has mounted ready as volumes. What the provider copied into a new one
+// out of the image goes, for a volume begins empty; a scratch volume begins so at every start.
+func AdoptFolders(volumes []instance.Volume) error {
+	for _, volume := range volumes {
+		if _, err := os.Lstat(volume.Mount + "/.sheaf"); err == nil && volume.Kind != "scratch" {
+			continue
+		}
+		entries, err := os.ReadDir(volume.Mount)
+		for _, entry := range entries {
+			if err == nil && entry.Name() != ".sheaf" {
+				err = os.RemoveAll(volume.Mount + "/" + entry.Name())
+			}
+		}
+		if err == nil {
+			err = os.MkdirAll(volume.Mount+"/.sheaf", 0o700)
+		}
+		if err != nil {
+			return fmt.Errorf("volume %s: %w", volume.Name, err)
+		}
+	}
+	return nil
+}
+
 func adopt(mount string, covered syscall.Stat_t) error {
 	err := os.Mkdir(mount+"/.sheaf", 0o700)
 	if os.IsExist(err) {

@@ -18,7 +18,8 @@ const dialLimit = 3 * time.Second
 
 // Source chooses the address that a connection into the network comes from.
 type Source struct {
-	// Gateway is the network's own address, for clients whose address means nothing there.
+	// Gateway is the network's own address, for clients whose address means nothing there. Without one every connection
+	// comes from an address of this process.
 	Gateway net.IP
 }
 
@@ -27,6 +28,10 @@ type Source struct {
 // The network takes every address for its own (ip_nonlocal_bind and a default route of type local), hence binding to a
 // foreign one needs no rights. A loopback client, or one of IPv6, comes from the gateway.
 func (s Source) dial(ctx context.Context, network string, client net.IP, target string) (net.Conn, error) {
+	if s.Gateway == nil {
+		dialer := net.Dialer{Timeout: dialLimit}
+		return dialer.DialContext(ctx, network, target)
+	}
 	from := client.To4()
 	if from == nil || from.IsLoopback() || from.IsUnspecified() {
 		from = s.Gateway

@@ -4,6 +4,7 @@ package files
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -95,6 +96,22 @@ func replace(path string, content []byte, mode uint32, owner accounts.Account) e
 	}
 	if err == nil {
 		err = os.Rename(beside.Name(), path)
+	}
+	if errors.Is(err, syscall.EBUSY) {
+		return overwrite(path, content) // container engines mount some files of /etc over those of the image
+	}
+	return err
+}
+
+// overwrite changes the content of a file that cannot be replaced.
+func overwrite(path string, content []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if closing := file.Close(); err == nil {
+		err = closing
 	}
 	return err
 }

@@ -104,6 +104,9 @@ func (p *Process) KillAll() {
 		return
 	}
 	// Without control groups the session that the program leads is all that can be named; an ended leader's number
-	// is not given away while members of its group live.
+	// is not given away while members of its session live.
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	for _, member := range sessionOf(p.pid) {
+		_ = syscall.Kill(member, syscall.SIGKILL)
+	}
 }
