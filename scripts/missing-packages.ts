@@ -9,6 +9,7 @@ const testPackages = {
   chromium: 'chromium',
   'cloud-init': 'cloud-init',
   curl: 'curl',
+  dockerd: 'docker.io',
   'docker-registry': 'docker-registry',
   fish: 'fish',
   jq: 'jq',

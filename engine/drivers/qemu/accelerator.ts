@@ -8,7 +8,7 @@ import { systemCode } from '../../system-code.ts';
 import { currentUser } from '../../user-namespace.ts';
 import { makeFolder, writeWhole } from '../../whole-file.ts';
 import { openChannel, plainText } from '../channel.ts';
-import { readKit, readKit } from '../read-kit.ts';
+import { readKit } from '../read-kit.ts';
 import { consoleIn } from './console.ts';
 import type { DriverContext } from './context.ts';
 import { endConsole, startMachine } from './launch.ts';

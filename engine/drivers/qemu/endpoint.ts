@@ -5,7 +5,6 @@ import { EngineError } from '../../errors.ts';
 import { type EndpointState, type EntryState, isExit } from '../../model/step.ts';
 import { type ProcessIdentity, processIdentity } from '../../process-identity.ts';
 import { plainText } from '../channel.ts';
-import { readKit } from '../read-kit.ts';
 import type { DriverContext } from './context.ts';
 import { firstLine, spawnDetached } from './launch.ts';
 import { endpointMark, userIdOf } from './marks.ts';

@@ -7,7 +7,6 @@ import type { Descriptor } from '../../model/blob.ts';
 import type { InstanceState } from '../../model/step.ts';
 import { settle } from '../../whole-file.ts';
 import { plainText } from '../channel.ts';
-import { readKit } from '../read-kit.ts';
 import type { GuestReport } from '../supervisor.ts';
 import type { DriverContext } from './context.ts';
 import { soundDisk } from './disks.ts';

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { openSync } from 'node:fs';
+import { existsSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,7 +36,11 @@ export async function startDockerEngine(): Promise<TestEngine> {
   await new Promise((resolve) => holder.stdout.once('data', resolve));
   const socket = join(root, 'docker.sock');
   const api = new EngineApi({ kind: 'unix', path: socket });
-  let daemon = await start(root, socket, api, holder);
+  // of its own, as on most servers: it outlives a Docker Engine that crashes
+  const containerd = await startContainerd(root);
+  const starting = start(root, socket, api, holder);
+  starting.catch(() => containerd.kill('SIGKILL'));
+  let daemon = await starting;
   return {
     api,
     socket,
@@ -58,12 +62,37 @@ export async function startDockerEngine(): Promise<TestEngine> {
         await api.removeContainer(id).catch(() => undefined);
       daemon.kill('SIGTERM');
       await ended(daemon);
+      containerd.kill('SIGTERM');
+      await ended(containerd);
+      await endProcessesOf(root); // what a failure has left
       holder.kill('SIGKILL');
       await ended(holder);
       await runCommand('sh', ['-c', `grep -o " ${root}/[^ ]*" /proc/mounts | sort -r | xargs -r umount -l`]);
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+async function startContainerd(root: string): Promise<ChildProcess> {
+  const folder = join(root, 'containerd');
+  const address = join(folder, 'socket');
+  const child = spawn(
+    'containerd',
+    [
+      '--config',
+      '/dev/null',
+      '--root',
+      join(folder, 'root'),
+      '--state',
+      join(folder, 'state'),
+      '--address',
+      address,
+    ],
+    { stdio: 'ignore' },
+  );
+  const deadline = Date.now() + startTimeoutMs;
+  while (!existsSync(address) && Date.now() < deadline) await delay(100);
+  return child;
 }
 
 async function start(
@@ -77,6 +106,8 @@ async function start(
   const args = [
     ...['--data-root', join(root, 'data'), '--exec-root', join(root, 'exec'), '--pidfile', join(root, 'pid')],
     ...[
+      '--containerd',
+      join(root, 'containerd/socket'),
       '--host',
       `unix://${socket}`,
       '--storage-driver',
@@ -105,4 +136,10 @@ async function start(
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   await new Promise((resolve) => child.once('exit', resolve));
+}
+
+/** Ends the processes that name a folder, and what they have started. */
+async function endProcessesOf(folder: string): Promise<void> {
+  const script = `for p in $(pgrep -f "${folder}"); do pkill -KILL -P $p; kill -KILL $p; done; true`;
+  await runCommand('sh', ['-c', script.replace(folder, `[/]${folder.slice(1)}`)]);
 }
