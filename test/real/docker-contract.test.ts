@@ -4,7 +4,7 @@ import { guestSpecOf } from '../../engine/render/guest-spec.ts';
 import { contract } from '../contracts/driver.ts';
 import { startDockerEngine } from './support/docker-engine.ts';
 import { freePort } from './support/qemu-world.ts';
-import { testKit } from './support/test-home.ts';
+import { testAttendant, testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService } from './support/tiny-instance.ts';
 
@@ -17,7 +17,7 @@ contract(test, async () => {
     home: '/contract',
     address: { kind: 'unix', path: engine.socket },
     blobs,
-    kit: async () => kit,
+    attendant: testAttendant(blobs),
   });
   return {
     driver,

@@ -7,7 +7,7 @@ import type { DeploymentIdentity, Driver } from '../../engine/drivers/driver.ts'
 import type { Desired, PolicyRule } from '../../engine/model/step.ts';
 import { startDockerEngine } from './support/docker-engine.ts';
 import { ensureStep, freePort, newDeployment, removeStep, workOf } from './support/qemu-world.ts';
-import { testKit } from './support/test-home.ts';
+import { testAttendant, testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService, filesOf, tinyInstance } from './support/tiny-instance.ts';
 
@@ -28,7 +28,13 @@ test.serial(
     t.teardown(engine.close);
     const { blobs, digest: kit } = await testKit();
     const address = { kind: 'unix', path: engine.socket } as const;
-    const driver = openDockerDriver({ pool: 'docker', home: '/a', address, blobs, kit: async () => kit });
+    const driver = openDockerDriver({
+      pool: 'docker',
+      home: '/a',
+      address,
+      blobs,
+      attendant: testAttendant(blobs),
+    });
     const layers = [await storeTinyLayer(blobs, '<h1>here</h1>')];
     const port = await freePort();
     const wire = (from: string, to: string): PolicyRule => ({ from, to, transport: 'tcp', port: 80 });
@@ -92,7 +98,7 @@ test.serial('a subnet that somebody else has is told, and another home is not to
   const { blobs, digest: kit } = await testKit();
   const address = { kind: 'unix', path: engine.socket } as const;
   const open = (home: string) =>
-    openDockerDriver({ pool: 'docker', home, address, blobs, kit: async () => kit });
+    openDockerDriver({ pool: 'docker', home, address, blobs, attendant: testAttendant(blobs) });
   const [mine, other] = [open('/mine'), open('/other')];
   const parts = { kit, layers: [] };
   const [first, second] = [siteOf(parts, '10.84.8', [], []), siteOf(parts, '10.84.8', [], [])];

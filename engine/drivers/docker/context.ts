@@ -1,6 +1,5 @@
 import type { LimitFunction } from 'p-limit';
-import type { Digest } from '../../digest.ts';
-import type { Blobs } from '../../model/blob.ts';
+import type { Blobs, Descriptor } from '../../model/blob.ts';
 import type { EngineApi } from './engine-api.ts';
 
 /** What the parts of the driver share. */
@@ -10,8 +9,8 @@ export type DriverContext = {
   readonly home: string;
   readonly api: EngineApi;
   readonly blobs: Blobs;
-  /** The kit that was built last; undefined while there is none. */
-  readonly kit: () => Promise<Digest | undefined>;
+  /** This installation's own attendant, stored: sandboxes and doors run it, never one that a kit names. */
+  readonly attendant: (signal: AbortSignal) => Promise<Descriptor>;
   /** Lets one image be loaded after the other, so that a layer which they share is sent once. */
   readonly loading: LimitFunction;
   /** Lets one change of records follow another. */

@@ -62,7 +62,7 @@ export async function ensureDoor(
     context,
     deployment.id,
     name,
-    { ...(await bodyOf(context, deployment.id, state)), Labels: labels },
+    { ...(await bodyOf(context, deployment.id, state, signal)), Labels: labels },
     door,
   );
   try {
@@ -107,17 +107,11 @@ async function start(
   await api.connect(networkName(deployment), name, { IPAMConfig: { IPv4Address: address } });
 }
 
-async function bodyOf(context: DriverContext, deployment: string, state: EntryState) {
+async function bodyOf(context: DriverContext, deployment: string, state: EntryState, signal: AbortSignal) {
   const { listen, transport, targets } = state;
-  const [image] = recordsOf(await readRecords(context, deployment), 'image');
-  const kit = image?.state.kit ?? (await context.kit());
-  if (kit === undefined)
-    throw new EngineError('IMAGE_MISSING', 'the guest kit is not built', {
-      hint: 'Run `sheaf build` to make it.',
-    });
   const port = `${listen.port}/${transport}`;
   return {
-    Image: await attendantImage(context, kit),
+    Image: await attendantImage(context, signal),
     Cmd: [
       ...[attendantPath, 'endpoint', '--listen', `0.0.0.0:${listen.port}`, '--transport', transport],
       ...targets.flatMap((target) => ['--target', `${target.address}:${target.port}`]),

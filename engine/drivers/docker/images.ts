@@ -45,8 +45,8 @@ export async function hasImage(
 }
 
 /** Loads the image of sandboxes and doors: one static program. @returns its name */
-export async function attendantImage(context: DriverContext, kit: Digest): Promise<string> {
-  const { attendant } = await readKit(context.blobs, kit);
+export async function attendantImage(context: DriverContext, signal: AbortSignal): Promise<string> {
+  const attendant = await context.attendant(signal);
   return await ensure(context, imageName({ attendant: attendant.digest }), async () => {
     const content = Buffer.from(await context.blobs.read(attendant.digest));
     return [await tarLayer([file(attendantPath.slice(1), content)])];

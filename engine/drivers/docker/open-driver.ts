@@ -1,8 +1,7 @@
 import pLimit from 'p-limit';
-import type { Digest } from '../../digest.ts';
 import { digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
-import type { Blobs } from '../../model/blob.ts';
+import type { Blobs, Descriptor } from '../../model/blob.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
 import type { Step } from '../../model/step.ts';
@@ -27,21 +26,21 @@ export type DockerDriverOptions = {
   readonly home: string;
   readonly address: EngineAddress;
   readonly blobs: Blobs;
-  /** The kit of this program's sources; undefined while it is not built. */
-  readonly kit: () => Promise<Digest | undefined>;
+  /** This installation's own attendant, stored. */
+  readonly attendant: (signal: AbortSignal) => Promise<Descriptor>;
 };
 
 const haltsAtOnce = 16;
 
 /** Opens the driver that runs instances as containers of a Docker Engine, by its API alone. */
 export function openDockerDriver(options: DockerDriverOptions): Driver {
-  const { pool, blobs, kit } = options;
+  const { pool, blobs, attendant } = options;
   return new DockerDriver({
     pool,
     home: digestOf(options.home).slice('sha256:'.length, 'sha256:'.length + 16),
     api: new EngineApi(options.address),
     blobs,
-    kit,
+    attendant,
     loading: pLimit(1),
     keeping: pLimit(1),
     choosing: pLimit(1),

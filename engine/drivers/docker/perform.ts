@@ -56,7 +56,7 @@ async function ensure(context: DriverContext, step: Ensure, work: StepContext): 
     case 'image': {
       const record: ObjectRecord<'image'> = { ...common, kind: step.kind, state: step.desired };
       await around(record, async () => {
-        await attendantImage(context, record.state.kit);
+        await attendantImage(context, signal);
         await ensureImage(context, record.state.kit, record.state.layers);
       });
       return;

@@ -8,18 +8,16 @@ import { untilReady } from './sandbox.ts';
 /**
  * Tries whether a sandbox can load packet rules on this Engine, with one that has no network.
  *
- * @returns why not; undefined when it can, and while there is no kit to try with
+ * @returns why not; undefined when it can
  */
 export async function probeIsolation(
   context: DriverContext,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const kit = await context.kit();
-  if (kit === undefined) return undefined; // every start of an instance tries again, and fails closed
   const name = `sheaf-probe-${randomBytes(6).toString('hex')}`;
   try {
     await context.api.createContainer(name, {
-      Image: await attendantImage(context, kit),
+      Image: await attendantImage(context, signal),
       Cmd: [attendantPath, 'sandbox', '--rules', '/rules.json'],
       Labels: { [labelNames.home]: context.home, [labelNames.role]: 'probe' },
       HostConfig: {

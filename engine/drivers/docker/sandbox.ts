@@ -31,7 +31,7 @@ export async function ensureSandbox(
   const { api } = context;
   const name = sandboxName(deployment.id, instance);
   const body = {
-    Image: await attendantImage(context, state.kit),
+    Image: await attendantImage(context, signal),
     Cmd: [attendantPath, 'sandbox', '--rules', `/${rulesFile}`],
     Hostname: state.hostname,
     MacAddress: state.mac,
