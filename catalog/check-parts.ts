@@ -20,9 +20,9 @@ export async function checkTexts(bundle: BundleFile): Promise<OpenChecked> {
     for (const { digest } of layers) if (!diffIds.has(digest)) diffIds.set(digest, undefined);
     if (bundle.has(manifest)) {
       const text = await readObject(bundle, manifest);
-      const named = [text['config'], ...listOf(text['layers'])].map(digestIn);
-      const wanted = [config, ...layers].map(({ digest }) => digest);
-      if (named.join() !== wanted.join())
+      const named = [text['config'], ...listOf(text['layers'])].map(partIn);
+      // the type too: it says how a layer is unpacked
+      if (named.join() !== [config, ...layers].map(partIn).join())
         throw refusal('BUNDLE_CONTRADICTORY', `gives ${name} other parts than the manifest of its image`);
     }
     if (bundle.has(config)) {
@@ -90,6 +90,11 @@ async function readObject(bundle: BundleFile, part: Descriptor): Promise<JsonObj
 
 function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
+}
+
+function partIn(value: unknown): string {
+  const { mediaType, digest, size }: Partial<Record<string, unknown>> = { ...(value as object | null) };
+  return [mediaType, digest, size].join(' ');
 }
 
 function digestIn(value: unknown): string | undefined {

@@ -52,11 +52,16 @@ export async function packedClosure(packed: PackedSource, blueprint: Blueprint):
 export async function checkPackedImages(list: PackingList, blobs: Blobs): Promise<void> {
   for (const [name, image] of Object.entries(list.images)) {
     const { config, layers } = await loadImage(image.manifest.digest, blobs);
-    const named = [config, ...layers].map(({ digest }) => digest);
-    const wanted = [image.config, ...image.layers].map(({ digest }) => digest);
+    // the type too: it says how a layer is unpacked
+    const named = [config, ...layers].map(partOf);
+    const wanted = [image.config, ...image.layers].map(partOf);
     if (named.join() !== wanted.join())
       throw contradictory(list, `gives ${name} other parts than its image has`);
   }
+}
+
+function partOf({ mediaType, digest, size }: Descriptor): string {
+  return [mediaType, digest, size].join(' ');
 }
 
 /** Makes the error for a packing list that does not agree with what it lists. */

@@ -52,6 +52,7 @@ const withManifest = (change: (text: string) => string) => (entries: Entries) =>
 const listed = (change: (list: PackingList) => unknown): SampleChanges => ({
   change: (list) => change(list) as PackingList,
 });
+const plainLayer = 'application/vnd.oci.image.layer.v1.tar';
 const part = { mediaType: 'application/x-other', digest: digestOf('x'), size: 1 };
 
 const mutilations: readonly Mutilation[] = [
@@ -258,6 +259,20 @@ const mutilations: readonly Mutilation[] = [
         Object.entries(list.images).map(([name, image]) => [
           name,
           { ...image, layers: image.layers.toReversed() },
+        ]),
+      ),
+    })),
+  },
+  {
+    what: 'an image whose layer would be unpacked otherwise than its manifest says',
+    code: 'BUNDLE_CONTRADICTORY',
+    archive: withoutChange,
+    sample: listed((list) => ({
+      ...list,
+      images: Object.fromEntries(
+        Object.entries(list.images).map(([name, image]) => [
+          name,
+          { ...image, layers: image.layers.map((layer) => ({ ...layer, mediaType: plainLayer })) },
         ]),
       ),
     })),
