@@ -58,4 +58,4 @@ export function judgeFiles({ policy, isInsecure, now, report }: FileJudgement): 
 }
 
 const policyHint =
-  'It is taken since there is no trust policy; docs/signatures.md tells how to take only what somebody you trust has signed.';
+  'It is taken since there is no trust policy. `sheaf key trust FILE` begins one: then only what somebody you trust has signed is taken.';

@@ -21,6 +21,8 @@ export interface Catalogs {
   blobs(): Promise<Blobs>;
   /** @param passphraseFile - read for a key that is locked; else the terminal is asked */
   readKey(file: string, passphraseFile: string | undefined): Promise<SigningKey>;
+  /** The trust policy of this user. */
+  readonly trustFile: string;
   /** What fetches images that descriptions name by registry and digest. */
   readonly images: ImageFetcher;
   close(): Promise<void>;

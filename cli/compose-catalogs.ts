@@ -54,7 +54,8 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
   const registries = new Map<string, Registry>();
   const isInsecure = options.insecure === true;
   const own = join(home, 'catalog');
-  const policy = memo(async () => trusting(await readPolicy(join(config, 'trust.yaml')), own));
+  const trustFile = join(config, 'trust.yaml');
+  const policy = memo(async () => trusting(await readPolicy(trustFile), own));
   const lines = memo(async () => await readLines(join(config, 'catalogs.yaml')));
 
   const registryOf = async (host: string, line: CatalogLine): Promise<Registry> => {
@@ -121,6 +122,7 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
       return [folder, ...(await Promise.all(others.map((line) => openLine(line, report))))];
     },
     images: openImageFetcher((host) => registryOf(host, { catalog: host })),
+    trustFile,
     blobs: parts.openBlobs,
     readKey: async (file, passphraseFile) => {
       await requirePrivate(file);

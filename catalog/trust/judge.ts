@@ -43,7 +43,7 @@ export function judge(policy: TrustPolicy, question: Question): Verdict {
   let worst = refused(
     'SIGNATURE_UNTRUSTED',
     `${what} is signed by nobody whom the trust policy names`,
-    `Signed by the key ${signed[0]?.signatures[0]?.keyid.slice(0, 100) ?? ''}. If you trust it, name it in the trust policy, trust.yaml, as docs/signatures.md shows.`,
+    `Signed by the key ${signed[0]?.signatures[0]?.keyid.slice(0, 100) ?? ''}. If you trust it, get its public key and run \`sheaf key trust\`.`,
   );
   for (const envelope of signed) {
     const at = question.signedAt(envelope);

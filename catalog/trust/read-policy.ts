@@ -2,20 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { EngineError } from '../../engine/errors.ts';
 import { nameHint } from '../../engine/formats/nearest-name.ts';
-import { readSettings } from '../read-settings.ts';
 import { type PublicKey, readPublicKey } from './key.ts';
 import { closedPolicy, type TrustPolicy } from './policy.ts';
-
-type PolicyFile = {
-  readonly keys?: Readonly<Record<string, { readonly file: string }>>;
-  readonly rules?: readonly {
-    readonly names?: readonly string[];
-    readonly catalogs?: readonly string[];
-    readonly keys?: readonly string[];
-    readonly unsigned?: boolean;
-  }[];
-  readonly revoked?: readonly string[];
-};
+import { readPolicyFile } from './policy-file.ts';
 
 /**
  * Reads a trust policy with the keys that it names; without a file nobody is trusted.
@@ -23,9 +12,9 @@ type PolicyFile = {
  * @throws EngineError INPUT_INVALID, KEY_UNREADABLE
  */
 export async function readPolicy(file: string): Promise<TrustPolicy> {
-  const value = await readSettings(file, 'trust');
+  const value = await readPolicyFile(file);
   if (value === undefined) return closedPolicy;
-  const { keys = {}, rules = [], revoked = [] } = value as PolicyFile; // as its schema says
+  const { keys = {}, rules = [], revoked = [] } = value;
   const known = new Map<string, PublicKey>();
   for (const [name, { file: place }] of Object.entries(keys)) {
     const path = resolve(dirname(file), place);

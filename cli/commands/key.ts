@@ -9,6 +9,7 @@ import type { Host, RunVerb } from '../host.ts';
 import { example } from '../options.ts';
 import { askPassphrase } from '../output/ask-passphrase.ts';
 import { visibleLine } from '../output/visible.ts';
+import { addKeyTrust } from './key-trust.ts';
 
 type NewOptions = {
   readonly expires?: number;
@@ -18,12 +19,13 @@ type NewOptions = {
   readonly plain?: true;
 };
 
-/** Adds `key new`: a pair of keys for signatures. */
+/** Adds `key`: the keys of signatures, and which of them count. */
 export function addKey(program: Command, run: RunVerb): void {
   const key = program
     .command('key')
-    .summary('make keys for signatures')
-    .description('Makes keys for signatures.');
+    .summary('make keys for signatures, and say whose count')
+    .description('Makes keys for signatures, and says whose signatures count.');
+  addKeyTrust(key, run);
   key
     .command('new')
     .summary('make a pair of keys')
