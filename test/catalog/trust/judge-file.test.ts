@@ -21,7 +21,7 @@ test('without a policy an unsigned file is taken, with one warning that names th
   t.like(warnings[0], { type: 'warning', code: 'SIGNATURE_MISSING' });
   t.regex(
     JSON.stringify(warnings[0]),
-    /nobody vouches for it: sample 1\.0\.0 is not signed.*docs\/signatures\.md/,
+    /nobody vouches for it: sample 1\.0\.0 is not signed.*sheaf key trust/,
   );
 });
 
