@@ -383,6 +383,19 @@ export const errorTable = {
     meaning:
       'The system refuses a file or folder: it is of another kind than it has to be, in use, or broken.',
   },
+  VOLUME_BUSY: {
+    fault: 'user',
+    http: 409,
+    exit: 34,
+    meaning: 'A volume is in use and cannot be written from outside.',
+  },
+  VOLUME_FULL: { fault: 'world', http: 507, exit: 35, meaning: 'The data do not fit into a volume.' },
+  VOLUME_UNUSABLE: {
+    fault: 'world',
+    http: 502,
+    exit: 36,
+    meaning: 'A volume cannot be read or written, or it holds what no volume can.',
+  },
   EXEC_FAILED: {
     fault: 'world',
     http: 502,

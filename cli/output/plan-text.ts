@@ -23,7 +23,12 @@ export function formatPlan(report: PlanReport, style: Style): string {
     ),
     ...section(
       'steps',
-      plan.steps.map((step) => [paintChange(step.change, style), step.kind, visibleLine(step.key)]),
+      plan.steps.map((step) => [
+        paintChange(step.change, style),
+        step.kind,
+        visibleLine(step.key),
+        ...(step.kind === 'instance' && step.desired?.isHeld ? ['with stopped services'] : []),
+      ]),
     ),
     ...section('placement', placementRows(report.placement)),
     ...unplaced.map((entry) => formatPlacement(entry, style)),

@@ -6,6 +6,7 @@ import type { Observation } from '../model/observation.ts';
 import type { Capabilities, Server } from '../model/pool.ts';
 import type { Step } from '../model/step.ts';
 import type { Recorded } from '../model/store.ts';
+import type { VolumeAccess } from '../model/volume.ts';
 
 export type { GuestFile } from '../model/guest-file.ts';
 
@@ -91,6 +92,13 @@ export interface Driver {
   adopt(deployment: DeploymentIdentity, signal: AbortSignal): Promise<readonly string[]>;
   /** Runs a command in a running instance. @returns the guest's exit code, 0 to 255 */
   exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number>;
+  /**
+   * Opens the way to a data volume of an instance that runs, held or not; written only while it is held.
+   *
+   * @param volume - key, such as `db.1/data`
+   * @throws EngineError INSTANCE_MISSING, INSTANCE_SILENT, VOLUME_UNUSABLE
+   */
+  openVolume(deployment: DeploymentIdentity, volume: string, signal: AbortSignal): Promise<VolumeAccess>;
   /**
    * Streams the log of an instance as raw bytes, oldest first; with `follow` until the signal or the instance ends. Takes the
    * key of an endpoint that leads out, too: its log tells what was refused there.

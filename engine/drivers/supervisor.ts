@@ -23,6 +23,9 @@ function conditionOf(phase: unknown): GuestReport['condition'] {
     case 'booting':
     case 'hooks':
       return 'starting';
+    case 'holding':
+      return 'waiting';
+    case 'held':
     case 'waiting':
     case 'running':
     case 'stopping':

@@ -1,12 +1,13 @@
 import type { Digest } from '../digest.ts';
 import type { ObjectKind } from './step.ts';
 
-/** What an instance was seen doing. `unknown`: the server did not answer. */
+/** What an instance was seen doing. `held`: it runs, and its services do not, on request. `unknown`: the server did not answer. */
 export type InstanceCondition =
   | 'absent'
   | 'starting'
   | 'waiting'
   | 'running'
+  | 'held'
   | 'stopping'
   | 'stopped'
   | 'failed'

@@ -139,6 +139,11 @@ export type InstanceState = {
   readonly services: readonly Service[];
   readonly hooks: Readonly<Partial<Record<HookName, Hook>>>;
   readonly health?: Health;
+  /**
+   * Its services are stopped, or not started, while its volumes are mounted and its supervisor answers, so that the data can
+   * be read and written in peace. Never said by a description.
+   */
+  readonly isHeld?: true;
   /** Of an image that is a whole disk, which boots by itself and without the kit: what its cloud-init runs at each start. */
   readonly boot?: { readonly run: readonly Command[] };
 };

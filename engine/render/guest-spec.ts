@@ -22,6 +22,7 @@ export type GuestSpec = {
   readonly services: InstanceState['services'];
   readonly hooks: InstanceState['hooks'];
   readonly health?: InstanceState['health'];
+  readonly isHeld?: true;
   readonly files: readonly { readonly path: string; readonly onChange?: string }[];
 };
 
@@ -52,6 +53,7 @@ export function guestSpecOf(state: InstanceState, deployment: string, generation
     services: state.services,
     hooks: state.hooks,
     ...(state.health && { health: state.health }),
+    ...(state.isHeld && { isHeld: true }),
     files: state.files.map(({ path, onChange }) => ({ path, ...(onChange !== undefined && { onChange }) })),
   };
 }

@@ -45,9 +45,7 @@ export async function settle(context: RunContext, settling: Settling): Promise<v
 
     const over = now.find((instance) => isOver(instance));
     if (over) throw failed(deployment.name, over);
-    const waiting = now.filter(
-      (instance) => !isWell(instance, instances.get(instance.key)?.health !== undefined),
-    );
+    const waiting = now.filter((instance) => !isAsWanted(instance, instances.get(instance.key)));
     if (waiting.length === 0) return;
     const waitedMs = context.clock() - progressAt;
     if (waitedMs >= context.limits.settleTimeoutMs) throw unhealthy(deployment.name, waiting, waitedMs);
@@ -59,6 +57,11 @@ export async function settle(context: RunContext, settling: Settling): Promise<v
 export function isWell(instance: ObservedInstance, hasHealth: boolean): boolean {
   if (instance.condition !== 'running') return false;
   return hasHealth ? instance.healthy === true : instance.healthy !== false;
+}
+
+function isAsWanted(instance: ObservedInstance, state: InstanceState | undefined): boolean {
+  if (state?.isHeld) return instance.condition === 'held';
+  return isWell(instance, state?.health !== undefined);
 }
 
 async function rest(context: RunContext, name: string): Promise<void> {

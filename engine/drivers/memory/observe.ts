@@ -23,6 +23,7 @@ function conditionOf(
   instances: ReadonlyMap<string, Instance>,
 ): Pick<ObservedInstance, 'condition' | 'healthy' | 'message'> {
   if (!instance.isOn) return { condition: 'stopped', healthy: null, message: 'it was switched off' };
+  if (instance.state.isHeld) return { condition: 'held', healthy: null, message: '' };
   const missing = missingFor(instance, instances);
   if (missing !== undefined) return { condition: 'waiting', healthy: null, message: `waits for ${missing}` };
   return { condition: 'running', healthy: instance.state.health ? true : null, message: '' };
@@ -36,7 +37,7 @@ function missingFor(
   const isUp = (name: string): boolean => {
     const peer = instances.get(name);
     // those that wait for each other wait for ever
-    if (!peer?.isOn || waiting.includes(name)) return false;
+    if (!peer?.isOn || peer.state.isHeld || waiting.includes(name)) return false;
     return missingFor(peer, instances, [...waiting, instance.key]) === undefined;
   };
   return instance.state.waits.find(({ peers }) => !peers.some((peer) => isUp(peer.name)))?.terminal;

@@ -4,11 +4,13 @@ import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Resources, Server } from '../../model/pool.ts';
 import { isExit, type Step } from '../../model/step.ts';
 import type { Recorded } from '../../model/store.ts';
+import type { VolumeAccess } from '../../model/volume.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
 import { type Cells, memoryCells } from './cells.ts';
 import { runCommandLine } from './exec.ts';
 import { observationOf } from './observe.ts';
 import { refusalToEnsure, refusalToRemove } from './rules.ts';
+import { openMemoryVolume } from './volume-access.ts';
 import { type Thing, World } from './world.ts';
 
 /** What the memory driver is opened with. */
@@ -130,7 +132,30 @@ class MemoryDriver implements Driver {
 
   async exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number> {
     const instance = await this.#instance(deployment, request.instance);
-    return runCommandLine(instance, request);
+    return await runCommandLine(instance, request, {
+      read: async (volume) => await this.#world.files(deployment.id, volume),
+      write: async (volume, files) => await this.#world.putFiles(deployment.id, volume, files),
+    });
+  }
+
+  async openVolume(deployment: DeploymentIdentity, key: string, signal: AbortSignal): Promise<VolumeAccess> {
+    const mounted = async () => {
+      const name = key.slice(0, key.lastIndexOf('/'));
+      const instance = await this.#instance(deployment, name);
+      if (instance.state.volumes.some((volume) => volume.key === key)) return instance;
+      throw new EngineError('VOLUME_UNUSABLE', `${name} has no volume ${key}`);
+    };
+    await mounted();
+    return openMemoryVolume({
+      key,
+      load: async () => {
+        await mounted();
+        return await this.#world.files(deployment.id, key);
+      },
+      save: async (files) => await this.#world.putFiles(deployment.id, key, files),
+      isHeld: async () => (await mounted()).state.isHeld === true,
+      moment: async (moment) => await this.#moment(moment, signal),
+    });
   }
 
   async close(): Promise<void> {}

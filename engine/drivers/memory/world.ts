@@ -2,6 +2,7 @@ import type { Digest } from '../../digest.ts';
 import type { GuestFile } from '../../model/guest-file.ts';
 import type { ObjectKind, ObjectStates } from '../../model/step.ts';
 import type { Cells } from './cells.ts';
+import { Files } from './files.ts';
 
 /** An object of the pretended provider. */
 export type Thing = {
@@ -33,7 +34,7 @@ export class World {
   /** Lists what exists of a deployment, or of all, by kind and key. */
   async things(deployment?: string): Promise<readonly Thing[]> {
     const all = await this.#cells.list(deployment === undefined ? '' : `${deployment} `);
-    const names = all.filter((name) => !name.startsWith(notePrefix));
+    const names = all.filter((name) => !name.startsWith(notePrefix) && !name.startsWith(filesPrefix));
     const texts = await Promise.all(names.map((name) => this.#cells.read(name)));
     return texts.flatMap((text) => (text === undefined ? [] : [JSON.parse(text) as Thing]));
   }
@@ -59,14 +60,29 @@ export class World {
     return notes;
   }
 
-  /** Takes a thing away, whatever stands on it. */
+  /** Takes a thing away, whatever stands on it; with a volume what lies in it. */
   async take(thing: Pick<Thing, 'deployment' | 'kind' | 'key'>): Promise<void> {
+    if (thing.kind === 'volume') await this.#cells.remove(filesCell(thing.deployment, thing.key));
     await this.#cells.remove(cellOf(thing));
+  }
+
+  /** Gives what lies in a volume. */
+  async files(deployment: string, volume: string): Promise<Files> {
+    return new Files(await this.#cells.read(filesCell(deployment, volume)));
+  }
+
+  async putFiles(deployment: string, volume: string, files: Files): Promise<void> {
+    await this.#cells.write(filesCell(deployment, volume), files.text());
   }
 }
 
-// no deployment's id has four letters
+// no deployment's id has four or five letters
 const notePrefix = 'note ';
+const filesPrefix = 'files ';
+
+function filesCell(deployment: string, volume: string): string {
+  return `${filesPrefix}${deployment} ${volume}`;
+}
 
 function cellOf({ deployment, kind, key }: Pick<Thing, 'deployment' | 'kind' | 'key'>): string {
   return `${deployment} ${kind} ${key}`;
