@@ -260,7 +260,8 @@ function marksOf({ kind, key, state }: Desired, generation: number): string {
   return `${kind} ${key} ${generation} ${digestOf(canonicalJson(state))}`;
 }
 
-function ensures(wanted: readonly Desired[], generation: number): readonly Step[] {
+/** Makes the steps that bring objects to be. */
+export function ensures(wanted: readonly Desired[], generation: number): readonly Step[] {
   return wanted.map(({ kind, key, state }, index) => {
     const common = {
       id: String(index + 1),
@@ -275,7 +276,8 @@ function ensures(wanted: readonly Desired[], generation: number): readonly Step[
   });
 }
 
-function removals(wanted: readonly Desired[]): readonly Step[] {
+/** Makes the steps that take objects away, and their data. */
+export function removals(wanted: readonly Desired[]): readonly Step[] {
   return ensures(wanted, 9).toReversed().map(removalOf);
 }
 
@@ -286,7 +288,7 @@ function removalOf(step: Step): Step {
 }
 
 /** Lists the objects of the contract's deployment, in an order in which they can be made. */
-function objects(subject: ContractSubject, title: string): readonly Desired[] {
+export function objects(subject: ContractSubject, title: string): readonly Desired[] {
   const address = `${subject.network}.2`;
   const gateway = `${subject.network}.1`;
   const mac = '02:5e:af:00:00:02';

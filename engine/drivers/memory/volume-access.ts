@@ -48,13 +48,13 @@ export function openMemoryVolume(volume: MemoryVolume): VolumeAccess {
       if (!(await volume.isHeld())) {
         throw new EngineError('VOLUME_BUSY', `the volume ${volume.key} is in use: its instance is not held`);
       }
+      const files = await volume.load();
       for await (const change of changes) {
         if (change.kind === 'write' && markOf(key, change.block.bytes) !== change.block.mark)
           throw new EngineError(
             'VOLUME_UNUSABLE',
             `a block for the volume ${volume.key} came with other bytes`,
           );
-        const files = await volume.load();
         files.apply(change);
         await volume.save(files);
         await at('amid', 'apply');

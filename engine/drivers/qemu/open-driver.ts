@@ -6,6 +6,7 @@ import type { Blobs, Descriptor } from '../../model/blob.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
 import { isExit, type Step } from '../../model/step.ts';
+import type { VolumeAccess } from '../../model/volume.ts';
 import { requireOwnPath } from '../../own-path.ts';
 import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
 import { currentUser } from '../../user-namespace.ts';
@@ -159,6 +160,10 @@ class QemuDriver implements Driver {
         },
       );
     return await execute(runtimeFiles(this.#context.layout, deployment.id, request.instance), request);
+  }
+
+  async openVolume(_deployment: DeploymentIdentity, volume: string): Promise<VolumeAccess> {
+    throw new EngineError('VOLUME_UNUSABLE', `the pool ${this.#context.pool} does not give ${volume} away`);
   }
 
   async *logs(
