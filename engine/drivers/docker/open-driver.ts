@@ -6,6 +6,7 @@ import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
 import type { Step } from '../../model/step.ts';
 import type { Recorded } from '../../model/store.ts';
+import type { VolumeAccess } from '../../model/volume.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
 import { executeOver } from '../guest-exec.ts';
 import type { DriverContext } from './context.ts';
@@ -132,6 +133,10 @@ class DockerDriver implements Driver {
   async exec(deployment: DeploymentIdentity, request: ExecRequest): Promise<number> {
     await this.#requireInstance(deployment, request.instance);
     return await executeOver(supervisorOf(this.#context, deployment.id, request.instance), request);
+  }
+
+  async openVolume(_deployment: DeploymentIdentity, volume: string): Promise<VolumeAccess> {
+    throw new EngineError('VOLUME_UNUSABLE', `the driver docker does not give ${volume} away`);
   }
 
   async *logs(
