@@ -212,6 +212,15 @@ export function volumeContract(test: TestFn, open: () => Promise<ContractSubject
     );
   });
 
+  test.serial('more than fits is refused', async (t) => {
+    const full = withVolume(
+      async (volume) =>
+        await volume.apply(key, streamOf<VolumeChange>([{ kind: 'open', path: 'w', size: 2 ** 45 }])),
+    );
+
+    await t.throwsAsync(full, { code: 'VOLUME_FULL' });
+  });
+
   test.serial('what is removed is gone, with all in it', async (t) => {
     await withVolume(async (volume) => {
       await volume.apply(

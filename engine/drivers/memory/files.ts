@@ -35,6 +35,11 @@ export class Files {
     return JSON.stringify({ clock: this.#clock, kept });
   }
 
+  /** Bytes that all files have together. */
+  bytes(): number {
+    return this.list().reduce((sum, { size }) => sum + size, 0);
+  }
+
   list(): readonly ListedEntry[] {
     return [...this.#kept.values()]
       .map(({ entry }) => entry)
@@ -77,7 +82,7 @@ export class Files {
         return;
       case 'open': {
         const found = this.#kept.get(change.path);
-        const content = Buffer.alloc(change.size);
+        const content = Buffer.alloc(Math.min(change.size, longestContent));
         found?.content.copy(content);
         this.#put(
           {
@@ -115,3 +120,6 @@ export class Files {
 }
 
 const plain = { uid: 0, gid: 0, mtime: '0', size: 0 } as const;
+
+// longer ones are refused by every volume
+const longestContent = 2 ** 28;

@@ -142,18 +142,20 @@ class MemoryDriver implements Driver {
     const mounted = async () => {
       const name = key.slice(0, key.lastIndexOf('/'));
       const instance = await this.#instance(deployment, name);
-      if (instance.state.volumes.some((volume) => volume.key === key)) return instance;
+      const volume = instance.state.volumes.find((one) => one.key === key);
+      if (volume) return { isHeld: instance.state.isHeld === true, sizeBytes: volume.sizeBytes };
       throw new EngineError('VOLUME_UNUSABLE', `${name} has no volume ${key}`);
     };
-    await mounted();
+    const { sizeBytes } = await mounted();
     return openMemoryVolume({
       key,
+      sizeBytes,
       load: async () => {
         await mounted();
         return await this.#world.files(deployment.id, key);
       },
       save: async (files) => await this.#world.putFiles(deployment.id, key, files),
-      isHeld: async () => (await mounted()).state.isHeld === true,
+      isHeld: async () => (await mounted()).isHeld,
       moment: async (moment) => await this.#moment(moment, signal),
     });
   }

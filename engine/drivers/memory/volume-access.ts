@@ -13,6 +13,7 @@ import type { Files } from './files.ts';
 /** What a pretended volume is reached through. */
 export type MemoryVolume = {
   readonly key: string;
+  readonly sizeBytes: number;
   /** Files as they are now; fails when nobody has the volume mounted. */
   readonly load: () => Promise<Files>;
   readonly save: (files: Files) => Promise<void>;
@@ -56,6 +57,10 @@ export function openMemoryVolume(volume: MemoryVolume): VolumeAccess {
             `a block for the volume ${volume.key} came with other bytes`,
           );
         files.apply(change);
+        if (files.bytes() > volume.sizeBytes)
+          throw new EngineError('VOLUME_FULL', `the volume ${volume.key} is full`, {
+            hint: 'Make it larger.',
+          });
         await volume.save(files);
         await at('amid', 'apply');
       }
