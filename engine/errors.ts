@@ -386,14 +386,14 @@ export const errorTable = {
   VOLUME_BUSY: {
     fault: 'user',
     http: 409,
-    exit: 34,
+    exit: 91,
     meaning: 'A volume is in use and cannot be written from outside.',
   },
-  VOLUME_FULL: { fault: 'world', http: 507, exit: 35, meaning: 'The data do not fit into a volume.' },
+  VOLUME_FULL: { fault: 'world', http: 507, exit: 92, meaning: 'The data do not fit into a volume.' },
   VOLUME_UNUSABLE: {
     fault: 'world',
     http: 502,
-    exit: 36,
+    exit: 93,
     meaning: 'A volume cannot be read or written, or it holds what no volume can.',
   },
   EXEC_FAILED: {
