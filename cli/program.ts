@@ -18,6 +18,7 @@ import { addLogs } from './commands/logs.ts';
 import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPool } from './commands/pool.ts';
+import { addPrune } from './commands/prune.ts';
 import { addPublish } from './commands/publish.ts';
 import { addPull } from './commands/pull.ts';
 import { addRepair } from './commands/repair.ts';
@@ -71,6 +72,7 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addAdopt,
   addService,
   addState,
+  addPrune,
   addCompletion,
 ];
 

@@ -6,6 +6,7 @@ import { compile } from './compile/compile.ts';
 import { graphOfSource } from './compile/graph-of-source.ts';
 import { inputInvalid, requireSound } from './compile/load.ts';
 import { changedNames, guestPlatform, lockOf, lockText } from './compile/lock.ts';
+import type { Driver } from './drivers/driver.ts';
 import type {
   BuildAnswer,
   CallOptions,
@@ -34,6 +35,7 @@ import { exitsOf, instancesOf } from './model/blueprint.ts';
 import type { NeededImage } from './model/closure.ts';
 import type { Diagnosis } from './model/diagnosis.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
+import type { Pruned, PruneLimits } from './model/pruned.ts';
 import type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
 import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
 import type { DeploymentRecord } from './model/store.ts';
@@ -55,6 +57,7 @@ import { bringBack } from './run/bring-back.ts';
 import { diagnose } from './run/diagnose.ts';
 import { type DownAnswer, down } from './run/down.ts';
 import { haltAll } from './run/halt-all.ts';
+import { type PruneAnswer, type PruneRequest, prune } from './run/prune.ts';
 import { type LogChunk, readLogs } from './run/read-logs.ts';
 import { repair } from './run/repair.ts';
 import { rollBack } from './run/roll-back.ts';
@@ -63,6 +66,7 @@ import { deploymentMissing, status, summarize } from './run/status.ts';
 import { planUp, up } from './run/up.ts';
 import { openWatch, type WatchLimits, watch } from './run/watch.ts';
 import { type BackupAnswer, backupState } from './store/backup.ts';
+import { pruneBlobs } from './store/prune-blobs.ts';
 import type { RestoreAnswer } from './store/restore.ts';
 import { writeWhole } from './whole-file.ts';
 
@@ -394,6 +398,17 @@ export class Engine {
       ...{ home, pools, signal, openStore, requireBuilder },
       openDriver: (pool) => this.#parts.driver(pool),
     });
+  }
+
+  /** Removes images and disks that nothing needs and nobody used of late; never data. */
+  async prune(request: PruneRequest, { signal, report }: CallOptions): Promise<PruneAnswer> {
+    const { home, pools, clock } = this.#parts.options;
+    const { scratch } = await this.#parts.open();
+    const folders = { database: join(home, 'state.db'), folder: join(home, 'blobs') };
+    const openDriver = async (pool: Pool): Promise<Driver> => await this.#parts.driver(pool);
+    const pruneAll = async (limits: PruneLimits): Promise<Pruned> =>
+      await pruneBlobs({ ...limits, ...folders, scratch: await openProcessFolder(scratch), signal });
+    return await prune({ pools, openDriver, pruneBlobs: pruneAll, clock, report, signal }, request);
   }
 
   /** Makes the records again of deployments that exist in a pool and are not recorded. @throws EngineError DEPLOYMENTS_FAILED */

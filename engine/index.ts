@@ -20,6 +20,7 @@ export type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } fro
 export type { Problem } from './problems.ts';
 export type { AdoptAnswer } from './run/adopt.ts';
 export type { DownAnswer } from './run/down.ts';
+export type { PruneAnswer, PruneRequest } from './run/prune.ts';
 export type { LogChunk } from './run/read-logs.ts';
 export type { BackupAnswer } from './store/backup.ts';
 export type { RestoreAnswer } from './store/restore.ts';

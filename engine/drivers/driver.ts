@@ -4,6 +4,7 @@ import type { Report } from '../model/event.ts';
 import type { GuestFile } from '../model/guest-file.ts';
 import type { Observation } from '../model/observation.ts';
 import type { Capabilities, Server } from '../model/pool.ts';
+import type { Pruned, PruneLimits } from '../model/pruned.ts';
 import type { Step } from '../model/step.ts';
 import type { Recorded } from '../model/store.ts';
 import type { VolumeAccess } from '../model/volume.ts';
@@ -108,6 +109,11 @@ export interface Driver {
     instance: string,
     options: { readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncIterable<Uint8Array>;
+  /**
+   * Removes what was made to save time, belongs to no deployment and was not used since `limits.unnamedSince`, such as disks
+   * of image layers. Never data.
+   */
+  prune(limits: PruneLimits, signal: AbortSignal): Promise<Pruned>;
   /** Lets go of what this process holds; deployments run on. Nothing is asked of the driver after it. */
   close(): Promise<void>;
 }

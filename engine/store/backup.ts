@@ -12,6 +12,7 @@ import { systemCode } from '../system-code.ts';
 import { settle } from '../whole-file.ts';
 import { hashFile } from './hash-file.ts';
 import { readKey } from './key-file.ts';
+import { deploymentTexts, digestsIn } from './named-digests.ts';
 
 /** What stands first in a backup of the state. */
 export type BackupManifest = {
@@ -117,13 +118,7 @@ function copyDatabase(from: string, to: string): void {
 /** Lists the stored blobs that recorded states name: kits with their parts, layers, templates. */
 async function neededBlobs(file: string, blobs: Blobs): Promise<BackupManifest['blobs']> {
   const database = new DatabaseSync(file, { readOnly: true });
-  const texts: string[] = [];
-  try {
-    for (const query of ['SELECT state AS text FROM inventory', 'SELECT spec AS text FROM deployments'])
-      for (const row of database.prepare(query).all()) texts.push(String(row['text']));
-  } finally {
-    database.close();
-  }
+  const texts = readTexts(database);
   const named = new Set(texts.flatMap(digestsIn));
   const kits = new Set(
     texts.flatMap((text) =>
@@ -141,8 +136,12 @@ async function neededBlobs(file: string, blobs: Blobs): Promise<BackupManifest['
   return needed;
 }
 
-function digestsIn(text: string): readonly Digest[] {
-  return [...text.matchAll(/sha256:[0-9a-f]{64}/g)].map(([digest]) => digest).filter(isDigest);
+function readTexts(database: DatabaseSync): readonly string[] {
+  try {
+    return deploymentTexts(database);
+  } finally {
+    database.close();
+  }
 }
 
 async function* entriesOf(

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, type FileHandle, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, type FileHandle, mkdir, open, readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Digest, digestOf, isDigest } from '../digest.ts';
@@ -11,6 +11,8 @@ import { openProcessFolder } from '../process-folder.ts';
 import { systemCode } from '../system-code.ts';
 import { syncPath } from '../whole-file.ts';
 
+const markedAgainMs = 60_000;
+
 /**
  * Opens a folder of blobs, laid out as in an OCI image layout: `FOLDER/sha256/HEX`, files 0400 in folders 0700.
  *
@@ -19,9 +21,14 @@ import { syncPath } from '../whole-file.ts';
  *
  * @param folder - made when absent
  * @param options.temporary - on the same file system as `folder`; unfinished files of dead processes in it are removed
+ * @param options.clock - in milliseconds since 1970; marks when a blob was asked for, see `pruneBlobs`
  * @throws EngineError DISK_FULL from every write; nothing half-written is kept
  */
-export async function openBlobs(folder: string, options: { readonly temporary: string }): Promise<Blobs> {
+export async function openBlobs(
+  folder: string,
+  options: { readonly temporary: string; readonly clock?: () => number },
+): Promise<Blobs> {
+  const { clock = Date.now } = options;
   const shelf = join(folder, 'sha256');
   await mkdir(shelf, { recursive: true, mode: 0o700 });
   const temporary = await openProcessFolder(options.temporary);
@@ -35,7 +42,9 @@ export async function openBlobs(folder: string, options: { readonly temporary: s
   const size = async (digest: Digest): Promise<number | undefined> => {
     try {
       const found = await stat(path(digest));
-      return found.isFile() ? found.size : undefined;
+      if (!found.isFile()) return undefined;
+      await markUsed(path(digest), found.ctimeMs, clock());
+      return found.size;
     } catch (cause) {
       if (systemCode(cause) === 'ENOENT') return undefined;
       throw cause;
@@ -111,6 +120,17 @@ export async function openBlobs(folder: string, options: { readonly temporary: s
       return (await writeStream(single(bytes))).digest;
     },
   };
+}
+
+/**
+ * Marks a blob as used, so that nobody prunes it who had found it unused: whoever asks for a blob's size goes on to rely on it.
+ */
+async function markUsed(path: string, usedAt: number, now: number): Promise<void> {
+  if (now - usedAt < markedAgainMs) return;
+  await utimes(path, now / 1000, now / 1000).catch((error: unknown) => {
+    // somebody else's, on a disk that cannot be written, or just pruned: then it is missed where it is opened
+    if (!['EACCES', 'ENOENT', 'EPERM', 'EROFS'].includes(systemCode(error) ?? '')) throw error;
+  });
 }
 
 async function writeDraft(

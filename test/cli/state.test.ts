@@ -105,3 +105,16 @@ test('a backup that would take the place of a folder is refused, and leaves noth
   t.is(JSON.parse(run.stdout).error.message, `${place} is a folder, not a file`);
   t.deepEqual(await readdir(place), []);
 });
+
+test('prune answers in its schema, and in words', async (t) => {
+  const home = await temporaryFolder(t);
+
+  const json = await runCli(['prune', '--json', '--unused-for', '30d', '--home', home]);
+  const text = await runCli(['prune', '--dry-run', '--home', home]);
+  const wrong = await runCli(['prune', '--unused-for', 'ages', '--json', '--home', home]);
+
+  t.is(json.code, 0, json.stdout);
+  t.deepEqual(violations('prune', JSON.parse(json.stdout)), []);
+  t.is(text.stdout, 'would remove 0 blobs and 0 disks: 0 B\n');
+  t.is(wrong.code, 2);
+});

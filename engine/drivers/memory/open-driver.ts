@@ -2,6 +2,7 @@ import { canonicalJson, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Resources, Server } from '../../model/pool.ts';
+import type { Pruned } from '../../model/pruned.ts';
 import { isExit, type Step } from '../../model/step.ts';
 import type { Recorded } from '../../model/store.ts';
 import type { VolumeAccess } from '../../model/volume.ts';
@@ -158,6 +159,10 @@ class MemoryDriver implements Driver {
       isHeld: async () => (await mounted()).isHeld,
       moment: async (moment) => await this.#moment(moment, signal),
     });
+  }
+
+  async prune(): Promise<Pruned> {
+    return { count: 0, bytes: 0 };
   }
 
   async close(): Promise<void> {}

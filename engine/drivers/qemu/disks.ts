@@ -16,6 +16,7 @@ import { makeFolder, settle } from '../../whole-file.ts';
 import type { DriverContext } from './context.ts';
 import type { DiskSource } from './disk-source.ts';
 import { diskPath } from './layout.ts';
+import { markUsed } from './prune.ts';
 import { takeBack, withoutRights } from './without-rights.ts';
 
 /**
@@ -39,7 +40,10 @@ export async function ensureDisk(
     return context.blobs.path(digest);
   }
   const path = diskPath(context.layout, digest);
-  if (await exists(path)) return path;
+  if (await exists(path)) {
+    await markUsed(path);
+    return path;
+  }
   // images that are made ready at the same time share their base
   const making =
     context.disksInMaking.get(digest) ??

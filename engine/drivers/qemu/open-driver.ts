@@ -5,6 +5,7 @@ import { EngineError } from '../../errors.ts';
 import type { Blobs, Descriptor } from '../../model/blob.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
+import type { Pruned, PruneLimits } from '../../model/pruned.ts';
 import { isExit, type Step } from '../../model/step.ts';
 import type { VolumeAccess } from '../../model/volume.ts';
 import { requireOwnPath } from '../../own-path.ts';
@@ -27,6 +28,7 @@ import { readConsole } from './logs.ts';
 import { overheadOf } from './machine.ts';
 import { observeDeployment } from './observe.ts';
 import { performStep } from './perform.ts';
+import { pruneDisks } from './prune.ts';
 import { type ObjectRecord, readRecord } from './record.ts';
 import { rescueVolumes } from './rescue.ts';
 import { findRights, type Rights } from './rights.ts';
@@ -182,6 +184,10 @@ class QemuDriver implements Driver {
     const isOver = (): boolean => findMachines(deployment.id, instance).length === 0;
     const { file } = consoleOf(this.#context, deployment.id, instance);
     yield* readConsole(file, { ...options, isOver });
+  }
+
+  async prune(limits: PruneLimits): Promise<Pruned> {
+    return await pruneDisks(this.#context, limits);
   }
 
   async close(): Promise<void> {
