@@ -78,6 +78,22 @@ export interface Driver {
    */
   halt(deployment: DeploymentIdentity, signal: AbortSignal): Promise<void>;
   /**
+   * Has an instance bring its data to a state that can be copied and hold them there: its hook, then its file systems.
+   *
+   * It goes on by itself when the time is over, so whoever dies leaves nothing locked.
+   *
+   * @param holdMs - at most ten minutes
+   * @throws EngineError INSTANCE_MISSING, INSTANCE_SILENT, EXEC_FAILED when its hook failed or it is not able to
+   */
+  quiesce(
+    deployment: DeploymentIdentity,
+    instance: string,
+    holdMs: number,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Lets it go on. @returns whether its data were held until now; false says that a copy made meanwhile is none */
+  resume(deployment: DeploymentIdentity, instance: string, signal: AbortSignal): Promise<boolean>;
+  /**
    * Leaves a text of the engine's with a deployment's objects, in the place of the last one; null takes it away.
    *
    * It may hold sealed secrets, so it lies where the deployment's own secrets may lie. {@link find} gives it back.

@@ -12,6 +12,7 @@ import (
 func runMachine() {
 	machine, startError := boot.Start()
 	g := begin(machine.Cgroups, machine.Console)
+	g.SetFreezer(boot.Freeze, boot.Thaw)
 	ports, portError := boot.Ports()
 	for _, port := range ports {
 		go serve(port, g)

@@ -166,6 +166,21 @@ export function contract(test: TestFn, open: () => Promise<ContractSubject>): vo
     );
   });
 
+  test.serial('data are held still until they are resumed, or for as long as was asked for', async (t) => {
+    await subject.driver.quiesce(deployment, 'box.1', 60_000, signal);
+    const held = await subject.driver.resume(deployment, 'box.1', signal);
+    const isHeldStill = await subject.driver.resume(deployment, 'box.1', signal);
+    await subject.driver.quiesce(deployment, 'box.1', 1, signal);
+    await pause(100);
+
+    t.true(held);
+    t.false(isHeldStill);
+    t.false(await subject.driver.resume(deployment, 'box.1', signal));
+    await t.throwsAsync(subject.driver.quiesce(deployment, 'box.2', 1000, signal), {
+      code: 'INSTANCE_MISSING',
+    });
+  });
+
   test.serial('an address where somebody listens already is refused', async (t) => {
     const wanted = objects(subject, 'first').filter((one) => one.kind === 'endpoint');
 

@@ -108,6 +108,24 @@ class MemoryDriver implements Driver {
       if (thing.kind === 'instance') await this.#world.put({ ...thing, isOn: false });
   }
 
+  async quiesce(
+    deployment: DeploymentIdentity,
+    name: string,
+    holdMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#moment(`before quiesce ${name}`, signal);
+    const instance = await this.#instance(deployment, name);
+    await this.#world.put({ ...instance, heldUntil: Date.now() + holdMs });
+  }
+
+  async resume(deployment: DeploymentIdentity, name: string, signal: AbortSignal): Promise<boolean> {
+    await this.#moment(`before resume ${name}`, signal);
+    const { heldUntil, ...instance } = await this.#instance(deployment, name);
+    await this.#world.put(instance);
+    return heldUntil !== undefined && heldUntil > Date.now();
+  }
+
   async leaveNote(deployment: DeploymentIdentity, text: string | null): Promise<void> {
     await this.#world.leaveNote(deployment.id, text);
   }

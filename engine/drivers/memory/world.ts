@@ -18,6 +18,8 @@ export type Thing = {
     readonly isOn: boolean;
     /** Of an instance: what was laid into it. */
     readonly files: readonly GuestFile[];
+    /** Of an instance whose data are held still: until when, in milliseconds since 1970. */
+    readonly heldUntil?: number;
     /** Of a volume: the generation that made it empty, which tells old data from new. */
     readonly born: number;
   };

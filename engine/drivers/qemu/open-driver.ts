@@ -13,6 +13,8 @@ import { closeProcessFolder, openProcessFolder } from '../../process-folder.ts';
 import { currentUser } from '../../user-namespace.ts';
 import { makeFolder, removeEmptyFolders } from '../../whole-file.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
+import { quiesceGuest, resumeGuest } from '../guest-hold.ts';
+import type { Connect } from '../line-socket.ts';
 import { type Accelerator, findAccelerator } from './accelerator.ts';
 import { consoleOf } from './console.ts';
 import type { DriverContext } from './context.ts';
@@ -33,6 +35,7 @@ import { type ObjectRecord, readRecord } from './record.ts';
 import { rescueVolumes } from './rescue.ts';
 import { findRights, type Rights } from './rights.ts';
 import { localServer } from './servers.ts';
+import { unixSocket } from './unix-socket.ts';
 import { uplinkLogFile } from './uplink.ts';
 
 /** What the qemu driver is opened with. */
@@ -137,6 +140,21 @@ class QemuDriver implements Driver {
     await haltInstances(this.#context, deployment.id, signal);
   }
 
+  async quiesce(
+    deployment: DeploymentIdentity,
+    instance: string,
+    holdMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#requireInstance(deployment, instance);
+    await quiesceGuest(this.#controlOf(deployment, instance), holdMs, signal);
+  }
+
+  async resume(deployment: DeploymentIdentity, instance: string, signal: AbortSignal): Promise<boolean> {
+    await this.#requireInstance(deployment, instance);
+    return await resumeGuest(this.#controlOf(deployment, instance), signal);
+  }
+
   async leaveNote(deployment: DeploymentIdentity, text: string | null): Promise<void> {
     await leaveNote(this.#context.layout, deployment.id, text);
   }
@@ -195,6 +213,10 @@ class QemuDriver implements Driver {
     await closeProcessFolder(draftsFolder(layout));
     // the one above belongs to a home, and those of homes that are gone would pile up
     await removeEmptyFolders(layout.runtime, dirname(dirname(layout.runtime)));
+  }
+
+  #controlOf({ id }: DeploymentIdentity, instance: string): Connect {
+    return unixSocket(runtimeFiles(this.#context.layout, id, instance).control);
   }
 
   async #requireInstance(

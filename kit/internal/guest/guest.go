@@ -28,6 +28,12 @@ type Guest struct {
 	healthNote  string
 	services    []*service.Service
 	stopProbing context.CancelFunc
+	// heldNow is how the data are held still; nil while they are not.
+	heldNow *hold
+
+	// holding is held while data are being brought to stand still or to go on.
+	holding      sync.Mutex
+	freeze, thaw func(mount string) error
 
 	// changed is closed, and replaced, when another description was applied.
 	changed chan struct{}
@@ -119,6 +125,7 @@ func (g *Guest) Stop(limit time.Duration) {
 			defer close(g.over)
 			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
+			g.letGo(g.held(), "")
 			g.runDrain(ctx)
 			g.stopServices(ctx)
 		}()

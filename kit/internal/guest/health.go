@@ -44,6 +44,13 @@ func (g *Guest) probeHealth(ctx context.Context, health instance.Health, address
 		if ctx.Err() != nil {
 			return
 		}
+		if err != nil && g.held() != nil {
+			// whoever stands still on request is not ill
+			if !pause(ctx, eagerRhythm) {
+				return
+			}
+			continue
+		}
 		if err == nil {
 			if !wasHealthy {
 				g.console.Printf("healthy")

@@ -32,6 +32,10 @@ func (g *Guest) Handle(session *channel.Session, request channel.Request) {
 		answer(session, request, writeFile)
 	case "apply":
 		answer(session, request, g.applyFiles)
+	case "quiesce":
+		answer(session, request, g.quiesce)
+	case "resume":
+		answer(session, request, g.resume)
 	case "stop":
 		g.requestStop(session, request)
 	default:

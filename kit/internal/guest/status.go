@@ -69,6 +69,8 @@ func (g *Guest) messageFor(status Status) string {
 		return "waits for " + strings.Join(g.waitingFor, ", ")
 	case g.phase != Running:
 		return ""
+	case g.heldNow != nil:
+		return "its data are held still"
 	}
 	for _, s := range status.Services {
 		if s.State == service.Backoff && s.ExitCode != nil {
