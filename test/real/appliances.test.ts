@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import anyTest, { type TestFn } from 'ava';
 import { askers, type BoxWorld, openBoxWorld } from './support/box-world.ts';
 
@@ -172,6 +173,29 @@ test('gateway limits the new connections of one address and leaves the others al
 
   t.true(pages.some((page) => page.status === 0));
   t.is(other.status, 200);
+});
+
+test('postgresql stands still between quiesce and resume, and its clients wait', async (t) => {
+  const { ask, box } = t.context;
+  const states = async (): Promise<string> =>
+    (await box('db.1').run('/bin/sh', '-c', 'cat /proc/[0-9]*/stat')).stdout
+      .toString()
+      .split('\n')
+      .filter((line) => line.includes('(postgres)'))
+      .map((line) => line.split(' ')[2])
+      .join('');
+
+  await box('db.1').still('quiesce');
+  const still = await states();
+  const page = ask('edge.1', '/');
+  const first = await Promise.race([page.then(() => 'page'), pause(1000).then(() => 'nothing')]);
+  const resumed = await box('db.1').still('resume');
+
+  t.regex(still, /^T{5,}$/);
+  t.is(first, 'nothing');
+  t.deepEqual(resumed, { held: true });
+  t.is((await page).status, 200);
+  t.notRegex(await states(), /T/);
 });
 
 test('postgresql keeps every entry when its machine loses power', async (t) => {

@@ -30,6 +30,8 @@ export type Box = {
   readonly run: (...command: readonly string[]) => Promise<Ended>;
   /** Gives it other files, as a driver does for a changed instance. */
   readonly apply: (files: readonly GuestFile[]) => Promise<void>;
+  /** Holds its data still, or lets them go on. @returns the guest's answer */
+  readonly still: (op: 'quiesce' | 'resume') => Promise<Readonly<Record<string, unknown>>>;
   readonly log: () => Promise<string>;
   /** Ends it as a power failure would. */
   readonly kill: () => Promise<void>;
@@ -60,6 +62,7 @@ export async function startBox(request: BoxRequest): Promise<Box> {
     apply: async (files) => {
       await session.ask('apply', { files: files.map(inSeed) });
     },
+    still: (op) => session.ask(op),
     log: () => readFile(log, 'utf8'),
     async kill() {
       session.close();
