@@ -10,6 +10,7 @@ import type { Recorded } from '../../model/store.ts';
 import type { VolumeAccess } from '../../model/volume.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
 import { executeOver } from '../guest-exec.ts';
+import { quiesceGuest, resumeGuest } from '../guest-hold.ts';
 import type { DriverContext } from './context.ts';
 import { type EngineAddress, EngineApi } from './engine-api.ts';
 import { stopInstance } from './instance.ts';
@@ -98,6 +99,21 @@ class DockerDriver implements Driver {
     await Promise.all(
       instances.map(({ key, state }) => limit(() => stopInstance(this.#context, deployment.id, key, state))),
     );
+  }
+
+  async quiesce(
+    deployment: DeploymentIdentity,
+    instance: string,
+    holdMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#requireInstance(deployment, instance);
+    await quiesceGuest(supervisorOf(this.#context, deployment.id, instance), holdMs, signal);
+  }
+
+  async resume(deployment: DeploymentIdentity, instance: string, signal: AbortSignal): Promise<boolean> {
+    await this.#requireInstance(deployment, instance);
+    return await resumeGuest(supervisorOf(this.#context, deployment.id, instance), signal);
   }
 
   async leaveNote(deployment: DeploymentIdentity, text: string | null): Promise<void> {
