@@ -2,8 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fetchParts, findPublished, packFile, publish } from '../catalog/index.ts';
-import type { Descriptor } from '../engine/model/blob.ts';
+import { fetchParts, findPublished, publish, pullFile } from '../catalog/index.ts';
 import { judge } from './judge.ts';
 import { largeBundle, makeLayers } from './large-bundle.ts';
 import { openBenchCatalogs, timed } from './open-catalog.ts';
@@ -11,7 +10,7 @@ import { startRegistry } from './registry.ts';
 
 const mebibytes = Number(process.env['BENCH_MEBIBYTES'] ?? 512);
 const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3);
-const quiet = { signal: new AbortController().signal, report: () => undefined };
+const report = () => undefined;
 
 /** Pulls a version into an empty home and a file, against `skopeo copy` of the same content; the first figure is the fetching alone. */
 async function main(): Promise<void> {
@@ -22,7 +21,7 @@ async function main(): Promise<void> {
     const bundle = largeBundle(parts, '1.0.0', makeLayers(parts, 8, (mebibytes / 8) * 2 ** 20));
     const place = `oci://${registry.host}/bench`;
     const vendor = openBenchCatalogs(join(folder, 'vendor'));
-    await publish(await vendor.open(place, quiet.report), { bundle, channels: [] });
+    await publish(await vendor.open(place, report), { bundle, channels: [] });
     await vendor.close();
     const times = { fetch: [] as number[], pull: [] as number[], skopeo: [] as number[] };
     for (let round = 0; round < rounds; round += 1) {
@@ -30,16 +29,15 @@ async function main(): Promise<void> {
       const catalogs = openBenchCatalogs(home);
       const file = join(home, 'large.sheaf');
       const start = performance.now();
-      const found = await findPublished([await catalogs.open(place, quiet.report)], {
+      const found = await findPublished([await catalogs.open(place, report)], {
         name: 'large',
         range: '*',
       });
-      const blobs = await catalogs.blobs();
-      await fetchParts(found, blobs);
-      times.fetch.push(performance.now() - start);
-      const source = { open: (part: Descriptor) => blobs.open(part.digest) };
-      await packFile({ contents: found.bundle.contents, source, file }, quiet);
+      await pullFile(found, { file, blobs: await catalogs.blobs() });
       times.pull.push(performance.now() - start);
+      const stored = performance.now();
+      await fetchParts(found, await catalogs.blobs());
+      times.fetch.push(performance.now() - stored);
       await catalogs.close();
       rmSync(home, { recursive: true });
       const copy = join(folder, `copy-${round}`);

@@ -15,6 +15,7 @@ export { type PackedFile, packFile } from './pack-bundle.ts';
 export { isBundle, openPackedBundle } from './packed-bundle.ts';
 export { type Published, publish } from './publish.ts';
 export { fetchParts, findPublished, packedSourceOf } from './pull.ts';
+export { pullFile } from './pull-file.ts';
 export { readSbom } from './read-sbom.ts';
 export { readSettings } from './read-settings.ts';
 export { openCredentials } from './registry/credentials.ts';

@@ -35,14 +35,14 @@ export async function packFile(request: PackFileRequest, call: CatalogCall): Pro
   const { contents, source, file } = request;
   const { note, takes } = await chooseForm(request);
   const wanted = { contents, note, takes };
-  const bytes = (await isThere(file, wanted, call))
+  const bytes = (await isWritten(file, wanted, call))
     ? bundleBytes(wanted)
     : await writeBundle(file, { ...wanted, source }, call);
   return { digest: contents.manifest.config.digest, manifest: contents.root.digest, file, bytes };
 }
 
 /** Tells whether a file is the very bundle that would be written, by every digest in it. */
-async function isThere(
+export async function isWritten(
   file: string,
   wanted: Omit<WriteRequest, 'source'>,
   { signal }: CatalogCall,

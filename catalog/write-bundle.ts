@@ -1,16 +1,12 @@
 import { createWriteStream } from 'node:fs';
-import { mkdir, rm, rmdir } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { orDiskFull } from '../engine/disk-full.ts';
 import { EngineError } from '../engine/errors.ts';
-import { type TarSource, writeTar } from '../engine/formats/tar.ts';
+import { type TarEntry, type TarSource, writeTar } from '../engine/formats/tar.ts';
 import type { Descriptor } from '../engine/model/blob.ts';
 import type { Report } from '../engine/model/event.ts';
-import { orNotWritable } from '../engine/not-writable.ts';
-import { closeProcessFolder, openProcessFolder } from '../engine/process-folder.ts';
 import { settle } from '../engine/whole-file.ts';
 import type { BlobSource } from './blob-source.ts';
+import { withDrafts } from './drafts.ts';
 import { blobPath, type FormNote, indexText, layoutText } from './layout.ts';
 import { type BundleContents, manifestText, packingListText } from './root-manifest.ts';
 
@@ -36,72 +32,58 @@ export type CatalogCall = { readonly signal: AbortSignal; readonly report: Repor
  *   whatever the source throws
  */
 export async function writeBundle(file: string, request: WriteRequest, call: CatalogCall): Promise<number> {
-  const target = resolve(file);
-  const drafts = join(dirname(target), `.${basename(target)}.drafts`);
   let bytes = 0;
-  try {
-    const draft = join(await openDrafts(drafts), 'bundle');
-    const counted = async function* (archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-      for await (const chunk of archive) {
-        bytes += chunk.byteLength;
-        yield chunk;
-      }
-    };
+  const counted = async function* (archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of archive) {
+      bytes += chunk.byteLength;
+      yield chunk;
+    }
+  };
+  await withDrafts(file, async ({ target, begin }) => {
+    const draft = await begin();
     try {
       const tar = writeTar(entriesOf(request, call));
-      await pipeline(tar, counted, createWriteStream(draft, { mode: 0o666 }), { signal: call.signal });
-      await settle(draft, target);
+      await pipeline(tar, counted, createWriteStream(draft.path), { signal: call.signal });
+      await settle(draft.path, target);
+    } catch (cause) {
+      throw call.signal.aborted ? stopped(target, cause) : cause;
     } finally {
-      await rm(draft, { force: true });
+      await draft.drop();
     }
-  } catch (cause) {
-    throw explained(cause, target, call.signal);
-  } finally {
-    await closeProcessFolder(drafts);
-    await rmdir(drafts).catch(() => undefined); // another process may write there
-  }
+  });
   return bytes;
 }
 
 /** Gives the size of the file that {@link writeBundle} would write. */
-export function bundleBytes({ contents, note, takes }: Omit<WriteRequest, 'source'>): number {
-  const { root, manifest } = contents;
-  const texts = [
-    layoutText.length,
-    Buffer.byteLength(indexText(contents, note)),
-    root.size,
-    manifest.config.size,
-  ];
-  const sizes = [...texts, ...manifest.layers.filter(takes).map(({ size }) => size)];
-  const blockBytes = 512;
+export function bundleBytes(request: Omit<WriteRequest, 'source'>): number {
+  const { contents, takes } = request;
+  const texts = leadingTexts(request).map(({ text }) => Buffer.byteLength(text));
+  const sizes = [...texts, ...contents.manifest.layers.filter(takes).map(({ size }) => size)];
   // a header for each, and two blocks that mark the end
-  return sizes.reduce(
-    (sum, size) => sum + blockBytes + Math.ceil(size / blockBytes) * blockBytes,
-    2 * blockBytes,
-  );
+  return sizes.reduce((sum, size) => sum + blockBytes + filledBytes(size), 2 * blockBytes);
 }
 
-async function openDrafts(drafts: string): Promise<string> {
-  // made here, not by openProcessFolder, which would make a mistyped folder too
-  await mkdir(drafts, { mode: 0o700 }).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'EEXIST') throw cause;
-  });
-  return await openProcessFolder(drafts);
+/** Bytes of a block of an archive. */
+export const blockBytes = 512;
+
+/** Gives how many bytes of an archive a file's content takes. */
+export function filledBytes(size: number): number {
+  return Math.ceil(size / blockBytes) * blockBytes;
 }
 
 async function* entriesOf(request: WriteRequest, call: CatalogCall): AsyncGenerator<TarSource> {
-  const { contents, note, takes, source } = request;
-  const { root, manifest, list } = contents;
+  const { contents, takes, source } = request;
+  const { manifest, list } = contents;
   const subject = `bundle ${list.name} ${list.version}`;
-  yield fileOf('oci-layout', layoutText);
-  yield fileOf('index.json', indexText(contents, note));
-  yield fileOf(blobPath(root.digest), manifestText(manifest));
-  yield fileOf(blobPath(manifest.config.digest), packingListText(list));
+  for (const { path, text } of leadingTexts(request)) {
+    const content = Buffer.from(text);
+    yield { ...fileEntry(path, content.length), content };
+  }
   const parts = manifest.layers.filter(takes);
   const total = parts.reduce((sum, { size }) => sum + size, 0);
   let done = 0;
   for (const part of parts) {
-    yield { ...blank, path: blobPath(part.digest), size: part.size, content: source.open(part) };
+    yield { ...fileEntry(blobPath(part.digest), part.size), content: source.open(part) };
     const before = done;
     done += part.size;
     // small parts come by the hundred
@@ -115,10 +97,29 @@ async function* entriesOf(request: WriteRequest, call: CatalogCall): AsyncGenera
   }
 }
 
+/** Gives the texts that stand first in a bundle, in their order; then come the parts of its manifest. */
+export function leadingTexts({
+  contents,
+  note,
+}: Pick<WriteRequest, 'contents' | 'note'>): readonly { readonly path: string; readonly text: string }[] {
+  const { root, manifest, list } = contents;
+  return [
+    { path: 'oci-layout', text: layoutText },
+    { path: 'index.json', text: indexText(contents, note) },
+    { path: blobPath(root.digest), text: manifestText(manifest) },
+    { path: blobPath(manifest.config.digest), text: packingListText(list) },
+  ];
+}
+
 const progressBytes = 16 * 2 ** 20;
 
 function mebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toFixed(0);
+}
+
+/** Makes the entry of a file in a bundle's archive: nothing about who packed it, or when. */
+export function fileEntry(path: string, size: number): TarEntry {
+  return { ...blank, path, size };
 }
 
 const blank = {
@@ -131,26 +132,9 @@ const blank = {
   attributes: {},
 } as const;
 
-function fileOf(path: string, text: string): TarSource {
-  const content = Buffer.from(text);
-  return { ...blank, path, size: content.length, content };
-}
-
-function explained(cause: unknown, target: string, signal: AbortSignal): unknown {
-  if (signal.aborted)
-    return new EngineError('OPERATION_INTERRUPTED', `writing ${target} was stopped on request`, {
-      hint: 'Nothing of it was kept; run the same command again.',
-      cause,
-    });
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-  if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR')
-    return new EngineError(
-      'SOURCE_MISSING',
-      `${target} cannot be written: ${dirname(target)} is no folder, or it is one itself`,
-      {
-        hint: 'Name a file in a folder that exists.',
-        cause,
-      },
-    );
-  return orNotWritable(orDiskFull(cause, dirname(target)), dirname(target));
+function stopped(target: string, cause: unknown): EngineError {
+  return new EngineError('OPERATION_INTERRUPTED', `writing ${target} was stopped on request`, {
+    hint: 'Nothing of it was kept; run the same command again.',
+    cause,
+  });
 }

@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { currentProcess, isAlive } from './process-identity.ts';
 import { systemCode } from './system-code.ts';
@@ -20,6 +21,35 @@ export async function openProcessFolder(parent: string): Promise<string> {
   const folder = ownFolder(parent);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return folder;
+}
+
+/**
+ * Takes over a file that a process which no longer runs was writing, or that lies in the parent itself to be gone on
+ * with. Of several who want it one gets it.
+ *
+ * To be called ahead of {@link openProcessFolder}, which removes what nobody took.
+ *
+ * @param parent - there already
+ * @param name - how the file's name begins
+ * @returns where it is now, in this process's folder; undefined when there was none
+ */
+export async function claimLeftover(parent: string, name: string): Promise<string | undefined> {
+  const own = ownFolder(parent);
+  await mkdir(own, { recursive: true, mode: 0o700 });
+  for (const each of await readdir(parent)) {
+    if (hasLivingOwner(each)) continue;
+    const inside = await readdir(join(parent, each)).catch(() => []);
+    const left = inside.find((file) => file.startsWith(name));
+    if (left === undefined && !each.startsWith(name)) continue;
+    const claimed = join(own, `${name}-${randomUUID()}`);
+    try {
+      await rename(join(parent, each, left ?? ''), claimed);
+      return claimed;
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error; // somebody else has it
+    }
+  }
+  return undefined;
 }
 
 /** Removes this process's folder when nothing is in it; whoever opened it must be done with it. */

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import { fetchParts, findPublished, packFile, parseWanted } from '../../catalog/index.ts';
+import { findPublished, parseWanted, pullFile } from '../../catalog/index.ts';
 import { EngineError } from '../../engine/errors.ts';
-import type { Descriptor } from '../../engine/model/blob.ts';
 import { formatSize } from '../../engine/units.ts';
 import type { CatalogOptions } from '../catalogs.ts';
 import type { RunVerb } from '../host.ts';
@@ -30,20 +29,13 @@ export function addPull(program: Command, run: RunVerb): void {
         const wanted = requireWanted(text);
         const catalogs = await host.catalogs(options);
         const reporter = await startReporter(host, `pull ${text}`);
-        const call = { signal: host.signal, report: reporter.report };
         const work = async () => {
           const found = await findPublished(await catalogs.usual(reporter.report), wanted);
-          const blobs = await catalogs.blobs();
-          const moved = await fetchParts(found, blobs);
-          const { contents } = found.bundle;
-          const { name, version } = contents.list;
-          const source = { open: (part: Descriptor) => blobs.open(part.digest) };
-          const packed = await packFile(
-            { contents, source, file: options.output ?? `${name}-${version}.sheaf` },
-            call,
-          );
+          const { name, version } = found.bundle.contents.list;
+          const file = options.output ?? `${name}-${version}.sheaf`;
+          const packed = await pullFile(found, { file, blobs: await catalogs.blobs() });
           const signedBy = found.verdict.kind === 'signed' ? found.verdict.key.name : null;
-          return { name, version, catalog: found.catalog.options.shelf.name, signedBy, ...packed, ...moved };
+          return { name, version, catalog: found.catalog.options.shelf.name, signedBy, ...packed };
         };
         const pulled = await work().finally(async () => {
           reporter.end();

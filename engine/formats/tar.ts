@@ -119,6 +119,18 @@ export function writeTar(entries: AsyncIterable<TarSource> | Iterable<TarSource>
   return Readable.from(archive, { objectMode: false });
 }
 
+/**
+ * Gives the header that {@link writeTar} writes ahead of a file, for who writes the files of an archive in an order of his own.
+ *
+ * @param entry - a file whose path needs no PAX record
+ */
+export async function tarHeader(entry: TarEntry): Promise<Uint8Array> {
+  const archive = pack() as unknown as Archive;
+  archive.entry(headerOf(entry), () => undefined).on('error', () => undefined); // it is left without its content
+  for await (const header of archive) return header;
+  throw brokenTar(`${entry.path} has no header`);
+}
+
 type Archive = Readable & {
   entry(header: Partial<Header>, done: (error?: Error | null) => void): Writable;
   finalize(): void;
