@@ -1,9 +1,14 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { openBundle } from '../../catalog/index.ts';
 import { runCommand } from '../../engine/command.ts';
+import { type CliRun, runCli } from '../cli/run-cli.ts';
 import { violations } from '../cli/schemas.ts';
+import { bareServer } from './support/bare-server.ts';
+import { imageOf, type Poison, packPoison } from './support/poisoned-bundle.ts';
+import { startRegistry } from './support/registry-server.ts';
 import { checkout, testHome } from './support/test-home.ts';
 
 // One bundle of the smallest application: packed, copied by an independent client, and run with the network off.
@@ -36,7 +41,7 @@ test.serial(
     const again = join(folder, 'again.sheaf');
     const copy = join(folder, 'copied');
     const script = `umask 077; cp -r "$1" "$2"; cd /; exec "$3" "$4" pack "$2" -o "$5" --home "$6"`;
-    const settings = { TZ: 'Asia/Tokyo', LC_ALL: 'C', LANG: 'tr_TR.UTF-8' };
+    const settings = { TZ: 'Asia/Tokyo', LC_ALL: 'tr_TR.UTF-8', LANG: 'tr_TR.UTF-8' };
 
     const { stdout } = await runCommand(
       'sh',
@@ -70,18 +75,21 @@ test.serial('skopeo copies it byte for byte, and takes the image of an appliance
 });
 
 test.serial(
-  'it comes up from an empty home in a network without any route, and leaves nothing',
+  'it comes up from an empty home, without any route, on a server that has only what inspect lists, and leaves nothing',
   async (t) => {
     t.timeout(8 * 60_000);
     const home = join(folder, 'home');
-    const script = `set -eu; ip link set lo up; test -z "$(ip route)"
+    const { prerequisites } = JSON.parse(await sheaf(['inspect', bundle, '--json']));
+    const bare = await bareServer(join(folder, 'server'), prerequisites);
+    const script = `set -eu; for tool in go mmdebstrap apt-get; do if command -v "$tool"; then exit 9; fi; done >&2
     "$NODE" "$SHEAF" up "$BUNDLE" --as pair --home "$HOME_FOLDER" >&2
     "$NODE" "$SHEAF" up "$BUNDLE" --as pair --home "$HOME_FOLDER" --json
     "$NODE" -e 'fetch(process.argv[1]).then((r) => r.text()).then((t) => console.log(JSON.stringify({ page: t })))' \\
       "$("$NODE" "$SHEAF" status pair --json --home "$HOME_FOLDER" | "$NODE" -p 'JSON.parse(require("fs").readFileSync(0)).endpoints[0].url')"
     "$NODE" "$SHEAF" down pair --delete-data pair --home "$HOME_FOLDER" >&2`;
 
-    const { stdout } = await runCommand('unshare', ['--net', 'sh', '-c', script], {
+    const [command = '', ...words] = [...bare, 'sh', '-c', script];
+    const { stdout } = await runCommand(command, words, {
       environment: {
         ...{ NODE: process.execPath, SHEAF: program, BUNDLE: bundle, HOME_FOLDER: home },
         XDG_CONFIG_HOME: join(folder, 'config'),
@@ -103,6 +111,95 @@ test.serial(
     t.deepEqual(await readdir(join(home, 'scratch')), []);
   },
 );
+
+test.serial(
+  'plan and up take it out of a registry and a folder by name and range; nothing that hostile bundles bring runs on the host or gets into it',
+  async (t) => {
+    t.timeout(9 * 60_000);
+    const { host } = await startRegistry(t);
+    const [registry, shelf] = [`oci://${host}/acme`, join(folder, 'catalog')];
+    const outside = join(folder, 'outside');
+    await mkdir(outside, { mode: 0o777 });
+    await chmod(outside, 0o777);
+    const user = async (...args: readonly string[]): Promise<CliRun> =>
+      await runCli([...args, '--json'], {
+        folder,
+        environment: { SHEAF_HOME: join(folder, 'user'), XDG_CONFIG_HOME: join(folder, 'user-config') },
+      });
+    const done = async (...args: readonly string[]): Promise<Answer> => {
+      const { code, stdout, stderr } = await user(...args);
+      t.is(code, 0, `${args.join(' ')}: ${stdout}${stderr}`);
+      return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+    };
+    const refusal = async (...args: readonly string[]): Promise<string> =>
+      JSON.parse((await user(...args)).stdout.trim().split('\n').at(-1) ?? '').error?.code ?? 'none';
+    const page = async (name: string): Promise<string> =>
+      await (await fetch((await done('status', name)).endpoints?.[0]?.url ?? '')).text();
+    const clean = await openBundle(bundle);
+    t.teardown(() => clean.close());
+    const made = { clean, outside, folder };
+    const poison = (name: string, more: Partial<Poison> = {}) =>
+      packPoison(
+        { ...made, template: 'the trap of {{ deployment.name }}', ...more },
+        join(folder, `${name}.sheaf`),
+      );
+    const known = imageOf(clean.contents.list, 'front@1.0.0');
+    for (const name of ['acme', 'mallory']) await done('key', 'new', name, '--plain');
+    await done('publish', bundle, '--to', registry, '--key', 'acme.key');
+    await done('publish', bundle, '--to', shelf, '--key', 'acme.key');
+    await done('key', 'trust', 'acme.pub');
+    await done('pull', 'pair@^1', '--catalog', registry, '-o', 'pulled.sheaf');
+
+    const trap = await poison('trap');
+    const refused = [await refusal('up', trap, '--as', 'trap')];
+    await done('sign', trap, '--key', 'mallory.key');
+    refused.push(await refusal('up', trap, '--as', 'trap'));
+    const escape = '{{ cycler.constructor("return process.mainModule")() }}';
+    const escaping = await poison('escaping', { template: escape });
+    refused.push(await refusal('up', escaping, '--as', 'escaping', '--insecure'));
+    const upwards = { path: `../../../../../../../..${outside}/layer`, content: Buffer.from('ran') };
+    const climbing = await poison('climbing', { entries: [upwards] });
+    refused.push(await refusal('up', climbing, '--as', 'climbing', '--insecure'));
+    const pretending = await poison('pretending', {
+      change: (list) => ({
+        ...list,
+        images: { 'front@1.0.0': { ...imageOf(list, 'front@1.0.0'), manifest: known.manifest } },
+      }),
+    });
+    refused.push(await refusal('up', pretending, '--as', 'pretending', '--insecure'));
+    await done('up', trap, '--as', 'trap', '--insecure');
+    const trapped = await page('trap');
+
+    const planned = await done('plan', 'pair@^1', '--as', 'pair', '--catalog', registry);
+    await done('up', 'pair@^1', '--as', 'pair', '--catalog', registry);
+    const first = await page('pair');
+    const converged = await done('plan', 'pair@1.0.0', '--as', 'pair', '--catalog', shelf);
+    const up = await done('up', 'pair@1.0.0', '--as', 'pair', '--catalog', shelf);
+    const poisoned = await user('exec', 'pair', 'front.1', '--', 'ls', '/etc/poisoned');
+    for (const name of ['trap', 'pair', 'climbing']) await user('down', name, '--delete-data', name);
+
+    t.deepEqual(refused, [
+      'SIGNATURE_MISSING',
+      'SIGNATURE_UNTRUSTED',
+      'INPUT_INVALID',
+      'BLOB_CORRUPT',
+      'BUNDLE_CONTRADICTORY',
+    ]);
+    t.is(trapped.trim(), 'the trap of trap');
+    t.deepEqual(await readdir(outside), []);
+    t.true((planned.plan?.steps.length ?? 0) > 0);
+    t.deepEqual(converged.plan?.steps, []);
+    t.is(up.state, 'running');
+    t.regex(first, /front of pair/);
+    t.not(poisoned.code, 0);
+  },
+);
+
+type Answer = {
+  readonly state?: string;
+  readonly endpoints?: readonly { readonly url: string }[];
+  readonly plan?: { readonly steps: readonly unknown[] };
+};
 
 async function sheaf(args: readonly string[]): Promise<string> {
   const { stdout } = await runCommand(process.execPath, [program, ...args], {
