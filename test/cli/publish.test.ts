@@ -25,5 +25,5 @@ test('who publishes and withdraws with a key of his own needs no policy; who pul
   t.is(again.code, 0, again.stderr);
   t.is(yanked.code, 0, yanked.stderr);
   t.not(pulled.code, 0);
-  t.regex(pulled.stdout, /SIGNATURE_UNTRUSTED.*trust\.yaml/);
+  t.regex(pulled.stdout, /SIGNATURE_UNTRUSTED.*sheaf key trust/);
 });

@@ -154,8 +154,8 @@ test.serial(
     const refused = [await refusal('up', trap, '--as', 'trap')];
     await done('sign', trap, '--key', 'mallory.key');
     refused.push(await refusal('up', trap, '--as', 'trap'));
-    const escape = '{{ cycler.constructor("return process.mainModule")() }}';
-    const escaping = await poison('escaping', { template: escape });
+    const trick = '{{ cycler.constructor("return process.mainModule")() }}';
+    const escaping = await poison('escaping', { template: trick });
     refused.push(await refusal('up', escaping, '--as', 'escaping', '--insecure'));
     const upwards = { path: `../../../../../../../..${outside}/layer`, content: Buffer.from('ran') };
     const climbing = await poison('climbing', { entries: [upwards] });
