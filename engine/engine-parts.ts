@@ -117,6 +117,7 @@ export class EngineParts {
       pool,
       secretBox,
       renderFiles: renderFromBlobs(blobs, this.#renderer),
+      isStored: async (digest) => await blobs.has(digest),
       report,
       clock,
       newId,

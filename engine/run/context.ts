@@ -1,3 +1,4 @@
+import type { Digest } from '../digest.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { ListenRefusal } from '../model/allocation.ts';
 import type { Report } from '../model/event.ts';
@@ -43,6 +44,8 @@ export type RunContext = {
   readonly pool: Pool;
   readonly secretBox: SecretBox;
   readonly renderFiles: RenderFiles;
+  /** Tells whether a blob is stored, such as a layer. */
+  readonly isStored: (digest: Digest) => Promise<boolean>;
   readonly report: Report;
   /** Milliseconds since 1970. */
   readonly clock: () => number;

@@ -6,6 +6,7 @@ import { execute } from './execute.ts';
 import { identityOf } from './identity.ts';
 import { warnOfLostVolumes } from './lost-volumes.ts';
 import type { Carry } from './operation.ts';
+import { requireStored } from './require-stored.ts';
 import { settle } from './settle.ts';
 
 /**
@@ -14,7 +15,7 @@ import { settle } from './settle.ts';
  * Data volumes that are not wanted stay as they are.
  *
  * @param unwell - instances that are replaced because they are not healthy
- * @throws EngineError of `execute` and `settle`
+ * @throws EngineError of `execute` and `settle`; IMAGE_MISSING before anything is begun
  */
 export async function converge(
   context: RunContext,
@@ -35,6 +36,7 @@ export async function converge(
     unwell,
     mayDelete: () => false,
   });
+  await requireStored(context, plan, deployment.name);
   warnOfLostVolumes(context, plan);
   await planned(plan);
   const work = { lease, operation: operation.id, deployment: identity };

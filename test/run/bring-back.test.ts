@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { Thing } from '../../engine/drivers/memory/world.ts';
+import { EngineError } from '../../engine/errors.ts';
 import type { Blueprint } from '../../engine/model/blueprint.ts';
 import { bringAll } from '../../engine/run/bring-all.ts';
 import { bringBack } from '../../engine/run/bring-back.ts';
@@ -243,5 +244,28 @@ test('a pool that cannot be asked gives a deployment of a list the state unknown
     state: 'unknown',
     reason: 'the server does not answer',
   });
+  house.leave();
+});
+
+test('what is stored no more is told before anything is begun, and only its source brings it back', async (t) => {
+  const house = newHouse();
+  await goUp(guestbook())(house.enter().context);
+  for (const thing of await house.world.things()) if (thing.kind === 'image') await house.world.take(thing);
+  const lost = house.enter({}, { isStored: async () => false });
+  const before = await thingsIn(house);
+
+  const error = await t.throwsAsync(bringBack(lost.context, shop), {
+    instanceOf: EngineError,
+    code: 'IMAGE_MISSING',
+    message: /^not stored here any more: the image /,
+  });
+
+  t.regex(error.hint ?? '', /with the source of shop/);
+  t.deepEqual(await thingsIn(house), before);
+  const seen = await status(lost.context, 'default', 'shop');
+  t.is(seen.state, 'degraded');
+  t.is(seen.operation, undefined);
+  await goUp(guestbook())(house.enter().context);
+  t.is((await status(house.enter().context, 'default', 'shop')).state, 'running');
   house.leave();
 });

@@ -49,6 +49,7 @@ export function sampleContext(
   const context: RunContext = {
     pool: { name: 'local', driver: 'memory', range: '10.83.0.0/16' },
     secretBox: openSecretBox(join(home, 'key')),
+    isStored: async () => true,
     renderFiles: async (state, { secrets }) => [
       {
         path: '/etc/app.json',
