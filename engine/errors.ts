@@ -395,6 +395,24 @@ export const errorTable = {
     http: 502,
     exit: 93,
     meaning: 'A volume cannot be read or written, or it holds what no volume can.',
+  MOVE_REFUSED: {
+    fault: 'user',
+    http: 409,
+    exit: 44,
+    meaning:
+      'A deployment cannot be moved there; the details say all that stands against it. Nothing was changed.',
+  },
+  MOVE_UNFINISHED: {
+    fault: 'user',
+    http: 409,
+    exit: 45,
+    meaning: 'A deployment has a move that waits to go on, to be confirmed or to be undone.',
+  },
+  DEPLOYMENT_MOVED: {
+    fault: 'user',
+    http: 409,
+    exit: 47,
+    meaning: 'This copy of a deployment is not the valid one: its services were stopped for a move.',
   },
   EXEC_FAILED: {
     fault: 'world',

@@ -4,6 +4,7 @@ import type { ProcessIdentity } from '../process-identity.ts';
 import type { Allocation, ListenAddress } from './allocation.ts';
 import type { Refs } from './blob.ts';
 import type { Blueprint } from './blueprint.ts';
+import type { BeginMoveRequest, BegunMove, MoveChange, MoveLease, MoveRecord } from './move.ts';
 import type { DataDecision } from './request.ts';
 import type { LoggedEvent } from './status.ts';
 import type { ObjectKind, ObjectStates, Plan } from './step.ts';
@@ -33,15 +34,20 @@ export type DeploymentSpec = {
     readonly memoryBytes: number;
     readonly diskBytes: number;
   };
-  /** `kept`: stopped on request, its data volumes remain. */
-  readonly lifecycle: 'active' | 'kept';
+  /**
+   * `kept`: stopped on request, its data volumes remain. `held`: its machines run and its services do not, because
+   * another copy of it works, or is to.
+   */
+  readonly lifecycle: 'active' | 'kept' | 'held';
+  /** Counts the copies that had the valid data, from 1; of two copies the higher one is the newer. 1 when absent. */
+  readonly dataGeneration?: number;
 };
 
 /** A deployment as it is recorded. */
 export type DeploymentRecord = {
   /** Random, for life; 12 lower-case letters and digits, the first a letter. */
   readonly id: string;
-  /** Unique for its owner. */
+  /** Unique for its owner; with a suffix that no user can type it is the other copy of one that is moved. */
   readonly name: string;
   readonly owner: string;
   readonly pool: string;
@@ -66,7 +72,7 @@ export type Recorded = {
 export type Lease = { readonly deployment: string; readonly epoch: number };
 
 /** What an operation is for. */
-export type Verb = 'up' | 'scale' | 'repair' | 'down' | 'rollback';
+export type Verb = 'up' | 'scale' | 'repair' | 'down' | 'rollback' | 'hold' | 'release';
 
 /**
  * How far an operation came. `running` with a dead holder was killed; such, `failed` and `interrupted` are
@@ -150,6 +156,8 @@ export type BeginRequest = {
   readonly name: string;
   readonly verb: Verb;
   readonly data?: DataDecision;
+  /** Id of the move of which it is a part. */
+  readonly move?: string;
   readonly operation: string;
   readonly holder: ProcessIdentity;
   readonly isAlive: (holder: ProcessIdentity) => boolean;
@@ -229,7 +237,7 @@ export interface Store {
   /**
    * Takes the lease, lets `decide` decide, and records the decision and a new operation.
    *
-   * @throws EngineError DEPLOYMENT_BUSY when a living process holds the lease; whatever `decide` throws
+   * @throws EngineError DEPLOYMENT_BUSY when a living process holds the lease; MOVE_UNFINISHED; whatever `decide` throws
    */
   begin(request: BeginRequest): Promise<Begun>;
   /** Records what a begun operation is going to do; once per operation. */
@@ -241,5 +249,16 @@ export interface Store {
   end(lease: Lease, operation: string, outcome: Outcome, at: number): Promise<void>;
   /** Records a deployment that was found. @throws EngineError DEPLOYMENT_EXISTS when its name belongs to another one */
   adopt(adoption: Adoption): Promise<void>;
+  /** All that are not over, by owner and name. */
+  moves(): Promise<readonly MoveRecord[]>;
+  move(owner: string, name: string): Promise<MoveRecord | undefined>;
+  /** Begins a move or takes one over. @throws EngineError DEPLOYMENT_BUSY; whatever `decide` throws */
+  beginMove(request: BeginMoveRequest): Promise<BegunMove>;
+  /** @param what - for the events */
+  writeMove(lease: MoveLease, change: MoveChange, at: number, what: string): Promise<MoveRecord>;
+  /** The commit point of a move: the copy that takes over gets the name. */
+  commitMove(lease: MoveLease, at: number): Promise<MoveRecord>;
+  /** Gives a move back; its record goes when it is over. */
+  endMove(lease: MoveLease, isOver: boolean): Promise<void>;
   close(): void;
 }

@@ -1,3 +1,4 @@
+import { publicName } from '../model/move.ts';
 import type { BeginRequest, Begun, DeploymentRecord, OperationRecord } from '../model/store.ts';
 import type { Database } from './database.ts';
 import {
@@ -10,6 +11,8 @@ import {
   writeSecret,
 } from './journal.ts';
 import { takeLease } from './lease.ts';
+import { guardMove } from './move-guard.ts';
+import { moveNamed } from './moves.ts';
 import { deploymentOf, jsonColumn } from './rows.ts';
 
 /**
@@ -31,6 +34,7 @@ export function begin(database: Database, request: BeginRequest): Begun {
     others: all.filter((one) => one !== current),
   });
 
+  guardMove(moveNamed(database, request.owner, publicName(request.name)), current, request, decision);
   const deployment: DeploymentRecord = {
     id: current?.id ?? decision.id,
     name: request.name,

@@ -1,3 +1,4 @@
+import { publicName } from '../model/move.ts';
 import type { LoggedEvent } from '../model/status.ts';
 import type {
   DeploymentRecord,
@@ -118,7 +119,7 @@ export function writeEvent(
   database.run(
     'INSERT INTO events (at, deployment, operation, kind, key, what) VALUES (?, ?, ?, ?, ?, ?)',
     event.at,
-    row ? text(row, 'name') : deployment,
+    row ? publicName(text(row, 'name')) : deployment,
     event.operation,
     event.kind,
     event.key,

@@ -61,7 +61,8 @@ export function releaseLease(database: Database, deployment: string): void {
   );
 }
 
-function holderOf(row: Row): ProcessIdentity | null {
+/** Reads the columns that name a process; null when nobody is named. */
+export function holderOf(row: Row): ProcessIdentity | null {
   const pid = optional(row, 'pid', integer);
   if (pid === null) return null;
   return { pid, startTicks: integer(row, 'start_ticks'), bootId: text(row, 'boot_id') };

@@ -111,7 +111,8 @@ export function optional<T>(row: Row, column: string, read: (row: Row, column: s
   return row[column] === null ? null : read(row, column);
 }
 
-function json<T>(row: Row, column: string): T {
+/** Reads a column of JSON. @throws EngineError STATE_CORRUPT */
+export function json<T>(row: Row, column: string): T {
   try {
     return JSON.parse(text(row, column)) as T;
   } catch (cause) {

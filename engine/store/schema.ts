@@ -50,4 +50,13 @@ export const migrations: readonly string[] = [
   `,
   // decisions may hold numbers of replicas, and steps wait for health; to a program that passes them over both are lost
   'SELECT 1;',
+  // a deployment that is moved has two copies; a program that does not know it would let both work
+  `
+  CREATE TABLE moves (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, source TEXT NOT NULL, source_pool TEXT NOT NULL,
+    target TEXT NOT NULL, target_pool TEXT NOT NULL, direction TEXT NOT NULL, phase TEXT NOT NULL,
+    discards INTEGER NOT NULL, started_at INTEGER NOT NULL, committed_at INTEGER, confirm_by INTEGER, error TEXT,
+    epoch INTEGER NOT NULL, pid INTEGER, start_ticks INTEGER, boot_id TEXT, UNIQUE (owner, name)
+  ) STRICT;
+  `,
 ];

@@ -1,4 +1,5 @@
 import type { Refs } from '../model/blob.ts';
+import type { BeginMoveRequest, BegunMove, MoveChange, MoveLease, MoveRecord } from '../model/move.ts';
 import type { LoggedEvent } from '../model/status.ts';
 import type { Plan } from '../model/step.ts';
 import type {
@@ -21,6 +22,7 @@ import { Database } from './database.ts';
 import { endOperation } from './end-operation.ts';
 import { inventoryOf, secretsOf, unfinishedOf, writeEvent, writeInventory } from './journal.ts';
 import { checkLease, leaseHolderOf } from './lease.ts';
+import { beginMove, commitMove, endMove, listMoves, moveNamed, writeMove } from './moves.ts';
 import { refsOf } from './refs.ts';
 import { deploymentOf, eventOf, integer, jsonColumn } from './rows.ts';
 
@@ -134,6 +136,30 @@ class SqliteStore implements Store {
 
   async end(lease: Lease, operation: string, outcome: Outcome, at: number): Promise<void> {
     this.#leased(lease, () => endOperation(this.#database, lease.deployment, operation, outcome, at));
+  }
+
+  async moves(): Promise<readonly MoveRecord[]> {
+    return listMoves(this.#database);
+  }
+
+  async move(owner: string, name: string): Promise<MoveRecord | undefined> {
+    return moveNamed(this.#database, owner, name);
+  }
+
+  async beginMove(request: BeginMoveRequest): Promise<BegunMove> {
+    return this.#database.transaction(() => beginMove(this.#database, request));
+  }
+
+  async writeMove(lease: MoveLease, change: MoveChange, at: number, what: string): Promise<MoveRecord> {
+    return this.#database.transaction(() => writeMove(this.#database, lease, change, at, what));
+  }
+
+  async commitMove(lease: MoveLease, at: number): Promise<MoveRecord> {
+    return this.#database.transaction(() => commitMove(this.#database, lease, at));
+  }
+
+  async endMove(lease: MoveLease, isOver: boolean): Promise<void> {
+    this.#database.transaction(() => endMove(this.#database, lease, isOver));
   }
 
   async adopt(adoption: Adoption): Promise<void> {
