@@ -59,6 +59,8 @@ export type RunContext = {
   /** Tries whether anything could listen at a place of the machine on which endpoints are opened. */
   readonly listenRefusal: (place: Listening) => Promise<ListenRefusal | undefined>;
   readonly limits: RunLimits;
+  /** Id of the move on whose behalf operations are begun. */
+  readonly move?: string;
   readonly signal: AbortSignal;
 };
 

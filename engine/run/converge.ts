@@ -27,7 +27,7 @@ export async function converge(
   const { driver, store, signal } = context;
   const identity = identityOf(deployment);
   const plan = diff({
-    deployment: deployment.name,
+    deployment: identity.name,
     generation: deployment.generation,
     blueprint: deployment.spec.digest,
     desired: wanted,

@@ -1,4 +1,5 @@
 import type { EngineError } from '../errors.ts';
+import { publicName } from '../model/move.ts';
 import type { Plan } from '../model/step.ts';
 import type { BeginRequest, Begun, DeploymentSpec, Outcome } from '../model/store.ts';
 import type { RunContext } from './context.ts';
@@ -28,19 +29,24 @@ export async function runOperation<T>(
   request: Pick<BeginRequest, 'owner' | 'name' | 'verb' | 'data' | 'decide'>,
   body: (begun: Begun, carry: Carry) => Promise<Ending<T>>,
 ): Promise<T> {
-  const { driver, store, report, clock, holder, isAlive } = context;
-  if (context.signal.aborted) throw interrupted(request.name, false);
+  const { driver, store, report, clock, holder, isAlive, move } = context;
+  const name = publicName(request.name);
+  if (context.signal.aborted) throw interrupted(name, false);
   const operation = context.newId();
-  const begun = await store.begin({ ...request, operation, holder, isAlive, at: clock() });
+  const begun = await store.begin({
+    ...request,
+    ...(move !== undefined && { move }),
+    ...{ operation, holder, isAlive, at: clock() },
+  });
   let steps = 0;
   let isPlanned = false;
   type State = 'started' | 'resumed' | 'rolling-back' | 'done' | 'failed' | 'interrupted';
   const tell = (state: State): void =>
-    report({ type: 'operation', operation, deployment: request.name, verb: request.verb, state, steps });
+    report({ type: 'operation', operation, deployment: name, verb: request.verb, state, steps });
   const note = async (spec: DeploymentSpec | null): Promise<void> => {
     const { deployment } = begun;
     const secrets = await store.secrets(deployment.id);
-    const text = spec && noteText({ deployment: { ...deployment, spec }, secrets });
+    const text = spec && noteText({ deployment: { ...deployment, name, spec }, secrets });
     await driver.leaveNote(identityOf(deployment), text);
   };
   const planned = async (plan: Plan): Promise<void> => {
@@ -60,7 +66,7 @@ export async function runOperation<T>(
   } catch (cause) {
     const isUndoable = isPlanned || begun.resumed.length > 0;
     const error = context.signal.aborted
-      ? asInterrupted(cause, interrupted(request.name, isUndoable))
+      ? asInterrupted(cause, interrupted(name, isUndoable))
       : asEngineError(cause);
     // whoever took over closes it
     if (error.code === 'LEASE_LOST') throw error;

@@ -7,6 +7,7 @@ const levels = [
   ['init', 'read', 'graph', 'render'],
   ['compile', 'place', 'plan', 'images', 'store', 'drivers'],
   ['run', 'packing'],
+  ['move'],
 ];
 /** Beyond what the levels say. */
 const exceptions: Readonly<Record<string, readonly string[]>> = { formats: ['engine/model/', 'schemas/'] };
