@@ -395,6 +395,7 @@ export const errorTable = {
     http: 502,
     exit: 93,
     meaning: 'A volume cannot be read or written, or it holds what no volume can.',
+  },
   MOVE_REFUSED: {
     fault: 'user',
     http: 409,

@@ -3,8 +3,8 @@ import { asideName, type MoveRecord, type MoveSide, publicName, sidesOf } from '
 import type { Desired } from '../model/step.ts';
 import type { Decision, DecisionBasis, DeploymentRecord, DeploymentSpec } from '../model/store.ts';
 import { desired } from '../plan/desired.ts';
-import { converge } from '../run/converge.ts';
 import type { RunContext } from '../run/context.ts';
+import { converge } from '../run/converge.ts';
 import { down } from '../run/down.ts';
 import { runOperation } from '../run/operation.ts';
 import { recordedParts } from '../run/recorded-parts.ts';
