@@ -1,5 +1,5 @@
 import type { EngineEvent } from '../../engine/model/event.ts';
-import { describeInstance } from './progress-state.ts';
+import { describeInstance, describePass } from './progress-state.ts';
 import { visibleLine } from './visible.ts';
 
 /**
@@ -22,6 +22,10 @@ function lineOf(event: EngineEvent): string {
       return `instance ${event.instance}: ${visibleLine(describeInstance(event.condition, event.healthy, event.message))}`;
     case 'build':
       return `build ${visibleLine(event.subject)}: ${event.state}${event.message ? `: ${visibleLine(event.message)}` : ''}`;
+    case 'move':
+      return `move ${event.deployment}, ${event.from} to ${event.to}: ${event.phase} ${event.state}`;
+    case 'copy':
+      return `copy ${event.volume}: ${describePass(event)}${event.state === 'done' ? ', done' : ''}`;
     case 'warning':
       return `warning ${event.code}: ${visibleLine(event.message)}${event.hint ? ` (${visibleLine(event.hint)})` : ''}`;
   }

@@ -1,4 +1,5 @@
 import type { EngineEvent } from '../../engine/model/event.ts';
+import { formatSize } from '../../engine/units.ts';
 
 /** One thing in the making: an image that is built, a step, or an instance on its way up or down. */
 export type ProgressRow = {
@@ -79,6 +80,22 @@ export function advanceProgress(state: ProgressState, event: EngineEvent): Progr
         detail: describeInstance(event.condition, event.healthy, event.message),
       });
     }
+    case 'move':
+      return withRow(state, `move ${event.deployment} ${event.phase}`, event.at, {
+        group: 'step',
+        deployment: event.deployment,
+        label: `${event.from} to ${event.to}`,
+        state: event.state === 'done' ? 'done' : 'active',
+        detail: event.phase,
+      });
+    case 'copy':
+      return withRow(state, `copy ${event.deployment} ${event.volume}`, event.at, {
+        group: 'build',
+        deployment: event.deployment,
+        label: event.volume,
+        state: event.state === 'done' && event.isLast ? 'done' : 'active',
+        detail: describePass(event),
+      });
     case 'warning':
       return state;
   }
@@ -89,6 +106,11 @@ export function advanceProgress(state: ProgressState, event: EngineEvent): Progr
 export function describeInstance(condition: string, healthy: boolean | null, message: string): string {
   const health = healthy === null ? '' : healthy ? ', healthy' : ', not healthy';
   return `${condition}${condition === 'running' ? health : ''}${message ? `: ${message}` : ''}`;
+}
+
+/** Says how far the copying of a volume is: `pass 2, 12 MiB`. */
+export function describePass({ pass, isLast, bytes }: Extract<EngineEvent, { type: 'copy' }>): string {
+  return `${isLast ? 'last pass' : `pass ${pass}`}, ${formatSize(bytes)}`;
 }
 
 /** An operation that is done has found every instance well, those that have no health to tell of too. */

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts';
+import type { MovePhase } from './move.ts';
 import type { InstanceCondition } from './observation.ts';
 import type { Change, ObjectKind } from './step.ts';
 
@@ -34,6 +35,26 @@ export type EngineEvent = { readonly at: number } & (
       readonly subject: string;
       readonly state: 'started' | 'progress' | 'done' | 'cached';
       readonly message: string;
+    }
+  | {
+      readonly type: 'move';
+      readonly deployment: string;
+      readonly phase: MovePhase;
+      /** Pools: where the data come from, and where they go. */
+      readonly from: string;
+      readonly to: string;
+      readonly state: 'started' | 'done';
+    }
+  | {
+      readonly type: 'copy';
+      readonly deployment: string;
+      readonly volume: string;
+      /** From 1; 0 is the last one, while nobody works. */
+      readonly pass: number;
+      readonly isLast: boolean;
+      readonly state: 'started' | 'progress' | 'done';
+      /** Carried so far. */
+      readonly bytes: number;
     }
   | {
       readonly type: 'warning';

@@ -46,11 +46,11 @@ export async function hold(
   side: MoveSide,
   first?: DecideFirst,
 ): Promise<void> {
-  const { to } = sidesOf(move);
   const own = await sideContext(context, move, side.pool);
   const made = await recordOf(context, side);
   // the one that is to take over counts as newer, from before anything is put into it
-  const other = side === to ? await recordOf(context, sidesOf(move).from) : undefined;
+  const { from, to } = sidesOf(move);
+  const other = side.deployment === to.deployment ? await recordOf(context, from) : undefined;
   const generation = other && { dataGeneration: (other.spec.dataGeneration ?? 1) + 1 };
   const decideFirst = made ? undefined : await first?.(own);
   const change = (spec: DeploymentSpec): DeploymentSpec => ({ ...spec, ...generation, lifecycle: 'held' });

@@ -9,9 +9,14 @@ export type Mortal = {
   readonly death: Promise<void>;
   /** Moments that went by, named; each call has one before and one after it. */
   readonly moments: readonly string[];
+  /** Lets a moment of something else go by. */
+  readonly moment: (name: string) => Promise<void>;
 };
 
-const writes = ['begin', 'writePlan', 'writeStep', 'writeEvents', 'end'] as const;
+const writes = [
+  ...(['begin', 'writePlan', 'writeStep', 'writeEvents', 'end'] as const),
+  ...(['beginMove', 'writeMove', 'commitMove', 'endMove'] as const),
+];
 
 /**
  * Wraps a store and a driver so that at the n-th moment everything stops: nothing that was begun ever returns, and
@@ -53,5 +58,5 @@ export function mortal(
       return typeof member === 'function' ? member.bind(target) : member;
     },
   });
-  return { store: mortalStore, driver: openDriver(moment), death, moments };
+  return { store: mortalStore, driver: openDriver(moment), death, moments, moment };
 }

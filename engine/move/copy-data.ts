@@ -1,0 +1,66 @@
+import pLimit from 'p-limit';
+import { type MoveRecord, sidesOf } from '../model/move.ts';
+import { identityOf } from '../run/identity.ts';
+import { type MoveContext, sideContext, type VolumePair } from './context.ts';
+import { needRecord } from './sides.ts';
+
+// each is a stream through two guests already
+const volumesAtOnce = 2;
+/** What is small enough to be carried while nobody works. */
+const smallBytes = 16 * 2 ** 20;
+const mostPasses = 5;
+
+/**
+ * Copies all data volumes while the copy that works goes on working, again and again until little is left to carry.
+ *
+ * Ends, too, when a pass carries hardly less than the one before: who changes data as fast as they are carried is held in the end.
+ */
+export async function copyWhileRunning(context: MoveContext, move: MoveRecord): Promise<void> {
+  let before = Number.POSITIVE_INFINITY;
+  for (let pass = 1; pass <= mostPasses; pass++) {
+    const carried = await copyAll(context, move, pass, false);
+    if (carried <= smallBytes || carried > before * 0.7) return;
+    before = carried;
+  }
+}
+
+/** Copies what changed since, from one held copy to the other, and compares both. */
+export async function copyTheRest(context: MoveContext, move: MoveRecord): Promise<void> {
+  await copyAll(context, move, 0, true);
+}
+
+async function copyAll(
+  context: MoveContext,
+  move: MoveRecord,
+  pass: number,
+  isLast: boolean,
+): Promise<number> {
+  const { report, signal, store, copyVolume } = context;
+  const { name } = move;
+  const { from, to } = sidesOf(move);
+  const [source, target] = await Promise.all(
+    [from, to].map(async (side): Promise<VolumePair['from']> => {
+      const { driver } = await sideContext(context, move, side.pool);
+      return { driver, deployment: identityOf(await needRecord(context, move, side)) };
+    }),
+  );
+  if (!source || !target) return 0;
+  const inventory = await store.inventory(move.source.deployment);
+  const volumes = inventory.flatMap((one) =>
+    one.kind === 'instance' ? one.state.volumes.filter(({ kind }) => kind === 'data') : [],
+  );
+  const limit = pLimit(volumesAtOnce);
+  const figures = await Promise.all(
+    volumes.map(({ key }) =>
+      limit(async () => {
+        const told = { type: 'copy', deployment: name, volume: key, pass, isLast } as const;
+        report({ ...told, state: 'started', bytes: 0 });
+        const progress = (bytes: number): void => report({ ...told, state: 'progress', bytes });
+        const figure = await copyVolume({ key, from: source, to: target, signal, progress }, isLast);
+        report({ ...told, state: 'done', bytes: figure.bytesCarried });
+        return figure.bytesCarried;
+      }),
+    ),
+  );
+  return figures.reduce((sum, bytes) => sum + bytes, 0);
+}
