@@ -1,6 +1,7 @@
 import type { DeploymentState, DeploymentStatus, DeploymentSummary } from '../../engine/model/status.ts';
 import { formatSize } from '../../engine/units.ts';
 import type { Host } from '../host.ts';
+import { moveAdvice, moveText } from './move-text.ts';
 import { describeInstance } from './progress-state.ts';
 import type { Style } from './style.ts';
 import { count, formatTable } from './table.ts';
@@ -21,14 +22,17 @@ export function formatSummaries(
       deployment.name,
       `${deployment.application} ${deployment.version}`,
       deployment.pool,
-      paintState(deployment.state, style) + unfinishedText(deployment) + reasonText(deployment),
+      paintState(deployment.state, style) +
+        unfinishedText(deployment) +
+        moveText(deployment) +
+        reasonText(deployment),
     ]),
   ]);
 }
 
 /** Writes everything that was observed of a deployment. */
-export function formatStatus(status: DeploymentStatus, { style, program }: Scene): string {
-  const title = `${style.bold(status.name)}: ${paintState(status.state, style)}${unfinishedText(status)}${reasonText(status)}`;
+export function formatStatus(status: DeploymentStatus, { style, program }: Scene, now = Date.now()): string {
+  const title = `${style.bold(status.name)}: ${paintState(status.state, style)}${unfinishedText(status)}${moveText(status)}${reasonText(status)}`;
   const parts = [
     `${title}, ${status.application} ${status.version} on ${status.pool}, owner ${status.owner}`,
     ...section('endpoints', endpointRows(status, style)),
@@ -52,7 +56,8 @@ export function formatStatus(status: DeploymentStatus, { style, program }: Scene
   ];
   if (status.drift.length > 0 && status.state === 'degraded')
     parts.push(`Heal it with: ${program} repair ${status.name}`);
-  if (status.state === 'unfinished')
+  parts.push(...moveAdvice(status, now, { program }));
+  if (status.state === 'unfinished' && status.move === undefined)
     parts.push(`Run the same command again to resume, or: ${program} up … --rollback`);
   if (status.state === 'stopped') parts.push(`Bring it back as it was: ${program} up --as ${status.name}`);
   if (status.state === 'kept')
@@ -156,6 +161,7 @@ function paintState(state: DeploymentState, style: Style): string {
     degraded: style.red,
     stopped: style.yellow,
     kept: style.yellow,
+    held: style.yellow,
     unfinished: style.red,
     unknown: style.red,
   };

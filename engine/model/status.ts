@@ -1,10 +1,11 @@
 import type { Transport } from './blueprint.ts';
+import type { MovePhase } from './move.ts';
 import type { InstanceCondition, InstanceEnd } from './observation.ts';
 import type { Change, ObjectKind, Plan } from './step.ts';
 
 /**
  * What can be said of a whole deployment. `kept`: stopped, its data volumes remain. `unfinished`: an operation waits to be
- * resumed. `unknown`: its pool could not be asked.
+ * resumed. `held`: its services are stopped for a move. `unknown`: its pool could not be asked.
  */
 export type DeploymentState =
   | 'running'
@@ -12,8 +13,23 @@ export type DeploymentState =
   | 'degraded'
   | 'stopped'
   | 'kept'
+  | 'held'
   | 'unfinished'
   | 'unknown';
+
+/** A deployment's move from one pool to another, as far as it came. */
+export type MoveStatus = {
+  readonly phase: MovePhase;
+  /** Pools. */
+  readonly from: string;
+  readonly to: string;
+  readonly isUndo: boolean;
+  readonly since: number;
+  /** Of one that waits: by when somebody should confirm or undo it. */
+  readonly confirmBy?: number;
+  /** Why it returned. */
+  readonly error?: string;
+};
 
 /** One line of `sheaf status`. */
 export type DeploymentSummary = {
@@ -32,6 +48,8 @@ export type DeploymentSummary = {
     readonly done: number;
     readonly steps: number;
   };
+  /** Absent of one that is not on its way, and waits for no decision about that. */
+  readonly move?: MoveStatus;
 };
 
 /**

@@ -108,7 +108,6 @@ function wayBack(context: MoveContext, move: MoveRecord, cause: unknown): Next {
   switch (phase) {
     case 'preparing':
     case 'copying':
-      return { ...returned(move), error: operationError(error) };
     case 'holding':
     case 'finishing':
       return { phase: 'returning', error: operationError(error) };

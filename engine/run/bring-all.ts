@@ -15,6 +15,7 @@ const atOnce = 4;
  * Brings every deployment back to what is recorded of it; one that fails leaves the others going on.
  *
  * @param contextOf - made anew for each, since each has a pool of its own
+ * @param before - goes on with what stands above a single operation
  * @returns in the order of the records, those that were stopped on request too
  * @throws EngineError DEPLOYMENTS_FAILED with `details.failed` {name: message} and `details.deployments`;
  *   OPERATION_INTERRUPTED
@@ -23,6 +24,7 @@ export async function bringAll(
   records: readonly DeploymentRecord[],
   contextOf: (record: DeploymentRecord) => Promise<RunContext>,
   signal: AbortSignal,
+  before: (record: DeploymentRecord) => Promise<void> = async () => undefined,
 ): Promise<readonly Arrival[]> {
   const limit = pLimit(atOnce);
   const failures = new Map<string, EngineError>();
@@ -32,6 +34,7 @@ export async function bringAll(
         const { name, owner } = record;
         try {
           if (signal.aborted) throw interrupted(name, false);
+          await before(record);
           return [{ name, owner, state: await bringBack(await contextOf(record), { owner, name }) }];
         } catch (cause) {
           failures.set(name, asEngineError(cause));

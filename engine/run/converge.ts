@@ -1,6 +1,8 @@
+import type { Observation } from '../model/observation.ts';
 import type { Desired } from '../model/step.ts';
-import type { Begun } from '../model/store.ts';
+import type { Begun, Recorded } from '../model/store.ts';
 import { diff } from '../plan/diff.ts';
+import { deploymentMoved } from '../store/move-guard.ts';
 import type { RunContext } from './context.ts';
 import { execute } from './execute.ts';
 import { identityOf } from './identity.ts';
@@ -26,13 +28,16 @@ export async function converge(
 ): Promise<void> {
   const { driver, store, signal } = context;
   const identity = identityOf(deployment);
+  const recorded = await store.inventory(deployment.id);
+  const observation = await driver.observe(identity, signal);
+  if (operation.verb !== 'release') refuseHeldByOthers(identity.name, recorded, observation);
   const plan = diff({
     deployment: identity.name,
     generation: deployment.generation,
     blueprint: deployment.spec.digest,
     desired: wanted,
-    recorded: await store.inventory(deployment.id),
-    observation: await driver.observe(identity, signal),
+    recorded,
+    observation,
     unwell,
     mayDelete: () => false,
   });
@@ -43,4 +48,15 @@ export async function converge(
   await execute(context, { ...work, plan, onFailure: 'stop' });
   const instances = wanted.flatMap((one) => (one.kind === 'instance' ? [[one.key, one.state] as const] : []));
   await settle(context, { ...work, instances: new Map(instances) });
+}
+
+// records that were put back from a backup do not know of a move that came after it, and would wake a second copy
+function refuseHeldByOthers(name: string, recorded: readonly Recorded[], { objects }: Observation): void {
+  const held = new Set(
+    objects.flatMap((one) => (one.kind === 'instance' && one.condition === 'held' ? [one.key] : [])),
+  );
+  const isUnknown = recorded.some(
+    (one) => one.kind === 'instance' && one.isSettled && !one.state.isHeld && held.has(one.key),
+  );
+  if (isUnknown) throw deploymentMoved(name);
 }

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit';
 import { EngineError } from '../errors.ts';
+import { publicName } from '../model/move.ts';
 import type { DeploymentRecord } from '../model/store.ts';
 import type { RunContext } from './context.ts';
 import { asEngineError } from './failure.ts';
@@ -22,7 +23,7 @@ export async function haltAll(
 ): Promise<readonly string[]> {
   const limit = pLimit(atOnce);
   const failures = new Map<string, EngineError>();
-  const active = records.filter(({ spec }) => spec.lifecycle === 'active');
+  const active = records.filter(({ spec }) => spec.lifecycle !== 'kept');
   await Promise.all(
     active.map((record) =>
       limit(async () => {
@@ -35,7 +36,7 @@ export async function haltAll(
       }),
     ),
   );
-  if (failures.size === 0) return active.map(({ name }) => name);
+  if (failures.size === 0) return [...new Set(active.map(({ name }) => publicName(name)))];
   const lines = [...failures].map(([name, { message }]) => `${name}: ${message}`);
   throw new EngineError('DEPLOYMENTS_FAILED', `not everything was stopped: ${lines.join('; ')}`, {
     hint: 'Run the same command again.',

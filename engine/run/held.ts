@@ -49,7 +49,7 @@ function claimsOf({ spec }: DeploymentRecord): readonly Claim[] {
     const server = servers.get(name);
     if (server === undefined) return [];
     const { diskBytes, ...running } = demandOf(appliance, spec.overhead);
-    return [{ server, resources: { ...nothing, ...(spec.lifecycle === 'active' && running), diskBytes } }];
+    return [{ server, resources: { ...nothing, ...(spec.lifecycle !== 'kept' && running), diskBytes } }];
   });
 }
 

@@ -1,7 +1,14 @@
 import { EngineError } from '../errors.ts';
 import { instancesOf, portsOf } from '../model/blueprint.ts';
+import { isUnderWay, type MoveRecord, publicName } from '../model/move.ts';
 import type { Observation, ObservedInstance } from '../model/observation.ts';
-import type { DeploymentState, DeploymentStatus, DeploymentSummary, Drift } from '../model/status.ts';
+import type {
+  DeploymentState,
+  DeploymentStatus,
+  DeploymentSummary,
+  Drift,
+  MoveStatus,
+} from '../model/status.ts';
 import type { DeploymentRecord, JournaledOperation, Recorded, Verb } from '../model/store.ts';
 import { externalName } from '../plan/allocate.ts';
 import { endpointUrl } from '../plan/endpoint-url.ts';
@@ -60,6 +67,7 @@ export async function summarize(
 async function observed(context: StatusContext, record: DeploymentRecord): Promise<DeploymentStatus> {
   const { store, driver, signal, isAlive, clock } = context;
   const [latest] = await store.unfinished(record.id);
+  const move = await store.move(record.owner, publicName(record.name));
   const holder = (await store.leaseHolder(record.id))?.holder ?? null;
   return statusOf({
     record,
@@ -68,6 +76,8 @@ async function observed(context: StatusContext, record: DeploymentRecord): Promi
     unfinished: latest,
     isHeld: holder !== null && isAlive(holder),
     repairs: await store.repairsSince(record.id, clock() - hourMs),
+    move,
+    isMoving: move?.holder != null && isAlive(move.holder),
   });
 }
 
@@ -81,6 +91,9 @@ export type StatusInput = {
   readonly isHeld: boolean;
   /** How often it was repaired within the last hour. */
   readonly repairs: number;
+  readonly move: MoveRecord | undefined;
+  /** Whether a living process works on the move. */
+  readonly isMoving: boolean;
 };
 
 /** Sums up what was seen of a deployment, and says no more than that. Pure. */
@@ -140,6 +153,7 @@ export function statusOf(input: StatusInput): DeploymentStatus {
     ...reasonOf(input, state, instances, drift),
     drift,
     ...(unfinished && { operation: operationOf(unfinished) }),
+    ...(input.move && { move: moveStatusOf(input.move) }),
     endpoints,
     instances,
     wires,
@@ -202,7 +216,9 @@ function stateOf(
   endpoints: DeploymentStatus['endpoints'],
   drift: readonly Drift[],
 ): DeploymentState {
-  const { record, observation, unfinished, isHeld } = input;
+  const { record, observation, unfinished, isHeld, move, isMoving } = input;
+  if (move && isUnderWay(move) && !isMoving) return 'unfinished';
+  if (record.spec.lifecycle === 'held') return 'held';
   if (unfinished) return isHeld && bringsUp(unfinished.operation.verb) ? 'starting' : 'unfinished';
   if (record.spec.lifecycle === 'kept') return 'kept';
   const seen = new Map<string, ObservedInstance>();
@@ -225,8 +241,21 @@ function stateOf(
   return isComing && isAllThere ? 'starting' : 'degraded';
 }
 
+function moveStatusOf(move: MoveRecord): MoveStatus {
+  const { phase, direction, source, target, startedAt, confirmBy, error } = move;
+  return {
+    phase,
+    from: source.pool,
+    to: target.pool,
+    isUndo: direction === 'back',
+    since: startedAt,
+    ...(phase === 'waiting' && confirmBy !== null && { confirmBy }),
+    ...(error && { error: error.message }),
+  };
+}
+
 function bringsUp(verb: Verb): boolean {
-  return verb === 'up' || verb === 'scale' || verb === 'repair';
+  return verb === 'up' || verb === 'scale' || verb === 'repair' || verb === 'release';
 }
 
 function isStarting(condition: string, healthy: boolean | null): boolean {

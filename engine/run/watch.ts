@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pLimit from 'p-limit';
+import { isUnderWay } from '../model/move.ts';
 import type { DeploymentRecord } from '../model/store.ts';
 import type { RunContext } from './context.ts';
 import { driftOf, isUnwell, repairsInAnHour } from './drift.ts';
@@ -55,6 +56,11 @@ export function openWatch(
     const { id, name, owner, spec } = record;
     const holder = (await store.leaseHolder(id))?.holder ?? null;
     if (holder !== null && isAlive(holder)) return;
+    const move = await store.move(owner, name);
+    if (move && isUnderWay(move)) {
+      tell(context, record, `an unfinished move (${move.phase}) waits for somebody`);
+      return;
+    }
     const [unfinished] = await store.unfinished(id);
     if (unfinished && unfinished.operation.verb !== 'repair') {
       tell(context, record, `an unfinished ${unfinished.operation.verb} waits for somebody`);

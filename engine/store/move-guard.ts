@@ -8,7 +8,9 @@ import type { BeginRequest, Decision, DeploymentRecord } from '../model/store.ts
  * While the move is under way nobody but itself changes either. While it waits, the valid copy may be brought back and
  * repaired, and stays what it is otherwise, so that an undo finds on both sides what it needs. The other copy belongs to the move.
  *
- * @throws EngineError MOVE_UNFINISHED, DEPLOYMENT_BUSY
+ * One that was held for a move of which nothing is recorded any more is woken by nobody who does not say so.
+ *
+ * @throws EngineError MOVE_UNFINISHED, DEPLOYMENT_BUSY, DEPLOYMENT_MOVED
  */
 export function guardMove(
   move: MoveRecord | undefined,
@@ -16,13 +18,29 @@ export function guardMove(
   request: BeginRequest,
   decision: Decision,
 ): void {
-  if (move === undefined || request.move === move.id) return;
+  if (move === undefined) {
+    const wakes = current?.spec.lifecycle === 'held' && decision.spec.lifecycle === 'active';
+    if (wakes && request.verb !== 'release') throw deploymentMoved(current.name);
+    return;
+  }
+  if (request.move === move.id) return;
   const isValid = current !== undefined && !isAside(current.name);
   if (isValid && (move.phase === 'cleaning' || move.phase === 'confirming')) return;
   const isSame = decision.spec.digest === current?.spec.digest && decision.secrets.length === 0;
   const isCare = request.verb === 'up' || request.verb === 'repair' || request.verb === 'rollback';
   if (isValid && move.phase === 'waiting' && isCare && isSame) return;
   throw moveUnfinished(move, request.isAlive);
+}
+
+/** Makes the error for a copy that was held for a move, and that nobody knows to be the valid one. */
+export function deploymentMoved(name: string): EngineError {
+  return new EngineError(
+    'DEPLOYMENT_MOVED',
+    `${name} is held: it was moved, or was to be, and another copy may work`,
+    {
+      hint: `Look for the other copy: sheaf adopt POOL. If this is the one to go on with: sheaf undo ${name} --discard-changes ${name}`,
+    },
+  );
 }
 
 /** Makes the error for a deployment that must not be changed, because it is being moved. */

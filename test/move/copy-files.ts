@@ -11,15 +11,20 @@ export const copyFiles: CopyVolume = async ({ key, from, to, signal }) => {
     .filter(({ path }) => !wanted.some((one) => one.path === path))
     .map(({ path }) => ({ kind: 'remove', path }));
   for (const { ctime: _c, inode: _i, ...entry } of wanted) {
-    changes.push({ kind: 'make', entry });
-    if (entry.kind !== 'file') continue;
-    changes.push({ kind: 'open', path: entry.path, size: entry.size });
+    if (entry.kind !== 'file') {
+      changes.push({ kind: 'make', entry });
+      continue;
+    }
     const ranges = async function* () {
       yield { path: entry.path, first: 0, count: 1 };
     };
-    for await (const [block] of source.read('key', ranges()))
+    for await (const [block] of source.read('key', ranges())) {
+      // whoever works may have written since it was listed
+      const size = block?.size ?? 0;
+      changes.push({ kind: 'open', path: entry.path, size });
       if (block && block.bytes.length > 0) changes.push({ kind: 'write', index: 0, block });
-    changes.push({ kind: 'settle', entry });
+      changes.push({ kind: 'settle', entry: { ...entry, size } });
+    }
   }
   const all = async function* () {
     yield* changes;

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cells, memoryCells } from '../../engine/drivers/memory/cells.ts';
 import { type MemoryDriverOptions, openMemoryDriver } from '../../engine/drivers/memory/open-driver.ts';
@@ -28,6 +28,8 @@ export type Street = {
     readonly events: readonly EventBody[];
   }>;
   readonly leave: () => void;
+  /** Makes another one in which all is as it is here now. Nobody may live here meanwhile. */
+  readonly copy: () => Promise<Street>;
 };
 
 /** What goes otherwise than usual in a life. */
@@ -49,9 +51,11 @@ let lives = 0;
 
 /** Makes two pools where nobody was yet. */
 export function newStreet(): Street {
-  const home = scratchFolder();
+  return streetOf(scratchFolder(), { near: memoryCells(), far: memoryCells() });
+}
+
+function streetOf(home: string, cells: Readonly<Record<PoolName, Cells>>): Street {
   const store = openStore(join(home, 'state.db'));
-  const cells: Readonly<Record<PoolName, Cells>> = { near: memoryCells(), far: memoryCells() };
   return {
     home,
     store,
@@ -103,9 +107,20 @@ export function newStreet(): Street {
       const end = await Promise.race([act(context).then(() => 'done'), who.death.then(() => 'killed')]);
       return { wasKilled: end === 'killed', moments: who.moments, events };
     },
+    copy: async () => {
+      const folder = scratchFolder();
+      cpSync(home, folder, { recursive: true });
+      return streetOf(folder, { near: await copyOf(cells.near), far: await copyOf(cells.far) });
+    },
     leave: () => {
       store.close();
       rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+async function copyOf(cells: Cells): Promise<Cells> {
+  const copy = memoryCells();
+  for (const name of await cells.list('')) await copy.write(name, (await cells.read(name)) ?? '');
+  return copy;
 }

@@ -22,6 +22,8 @@ async function running(): Promise<StatusInput> {
     unfinished: undefined,
     isHeld: false,
     repairs: 0,
+    move: undefined,
+    isMoving: false,
   };
 }
 
