@@ -2,10 +2,11 @@ import { EngineError } from '../errors.ts';
 import type { MoveBasis, MoveChange, MovePhase, MoveRecord } from '../model/move.ts';
 import type { DeploymentStatus } from '../model/status.ts';
 import { deploymentMissing, status } from '../run/status.ts';
-import { moveUnfinished } from '../store/move-guard.ts';
+import { deploymentMoved, moveUnfinished } from '../store/move-guard.ts';
 import { askForMove } from './ask.ts';
 import { carryOn, phasesBefore, type Rest } from './carry-on.ts';
 import type { MoveContext } from './context.ts';
+import { wake } from './sides.ts';
 
 /** Names a deployment. */
 export type MoveName = { readonly owner: string; readonly name: string };
@@ -82,6 +83,8 @@ export async function confirmMove(
 /**
  * Takes a deployment that was moved back to where it was, with what was written since; or goes on with that.
  *
+ * A copy that was held for a move of which nothing is recorded any more works again, when it is said that others do not count.
+ *
  * @param discards - what was written since is given up; also possible when the pool to which it went cannot be reached
  * @throws EngineError as `carryOn`
  */
@@ -89,6 +92,13 @@ export async function undoMove(
   context: MoveContext,
   { owner, name, discards }: MoveName & { readonly discards: boolean },
 ): Promise<DeploymentStatus> {
+  const { store } = context;
+  const record = await store.deployment(owner, name);
+  if (record?.spec.lifecycle === 'held' && !(await store.move(owner, name))) {
+    if (!discards) throw deploymentMoved(name);
+    await wake(await context.contextOf(record.pool), record);
+    return await valid(context, { owner, name });
+  }
   await work(context, { owner, name }, 'undo', ({ move: known }) => {
     if (!known) throw noMove(name);
     if (isLeftOver(known)) return { change: { error: null } };

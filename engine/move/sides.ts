@@ -9,6 +9,7 @@ import { down } from '../run/down.ts';
 import { runOperation } from '../run/operation.ts';
 import { recordedParts } from '../run/recorded-parts.ts';
 import { newestVersions } from '../run/secret-values.ts';
+import { deploymentMissing } from '../run/status.ts';
 import { type MoveContext, sideContext } from './context.ts';
 
 /** Finds the record of one side; undefined when it was never made, or is removed. */
@@ -71,6 +72,21 @@ export async function release(context: MoveContext, move: MoveRecord, side: Move
   });
 }
 
+/** Lets a copy work that was held for a move of which nothing is recorded any more. */
+export async function wake(own: RunContext, { id, owner, name }: DeploymentRecord): Promise<void> {
+  await bring(
+    { store: own.store },
+    own,
+    { owner, source: { deployment: id } },
+    'release',
+    name,
+    ({ current }) => {
+      if (!current) throw deploymentMissing(name);
+      return { ...same(current), spec: { ...current.spec, lifecycle: 'active' } };
+    },
+  );
+}
+
 /** Removes one copy with its data, as far as it was made. */
 export async function remove(context: MoveContext, move: MoveRecord, side: MoveSide): Promise<void> {
   const record = await recordOf(context, side);
@@ -80,9 +96,9 @@ export async function remove(context: MoveContext, move: MoveRecord, side: MoveS
 }
 
 async function bring(
-  { store }: MoveContext,
+  { store }: Pick<MoveContext, 'store'>,
   own: RunContext,
-  { owner, source }: MoveRecord,
+  { owner, source }: { readonly owner: string; readonly source: Pick<MoveSide, 'deployment'> },
   verb: 'hold' | 'release',
   name: string,
   decide: (basis: DecisionBasis) => Decision,

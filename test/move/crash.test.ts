@@ -1,32 +1,9 @@
 import test, { type ExecutionContext } from 'ava';
-import type { Blueprint } from '../../engine/model/blueprint.ts';
 import { isAside } from '../../engine/model/move.ts';
-import type { MoveContext } from '../../engine/move/context.ts';
-import { confirmMove, move, rollBackMove, undoMove } from '../../engine/move/move.ts';
 import { identityOf } from '../../engine/run/identity.ts';
-import { up } from '../../engine/run/up.ts';
-import { guestbook, sampleClosure, sampleWire } from '../sample/blueprint.ts';
-import { upRequest } from '../sample/context.ts';
+import { type Act, confirm, discard, goFar, goUp, rollBack, undo } from './acts.ts';
 import { newStreet, type PoolName, type Street } from './street.ts';
 import { dataIn, isWorking, writeTo } from './writer.ts';
-
-type Act = (context: MoveContext) => Promise<unknown>;
-
-const shop = { owner: 'default', name: 'shop' };
-const whole = guestbook();
-// a door and a database: every kind of step, and not more of them than needed
-const blueprint: Blueprint = {
-  ...whole,
-  appliances: whole.appliances.filter(({ path }) => path === 'db' || path === 'edge'),
-  wires: [sampleWire('edge.out', 'db.in', 'postgresql', 5432)],
-};
-const goUp: Act = async (context) =>
-  await up(await context.contextOf('near'), upRequest(blueprint), async () => sampleClosure(blueprint));
-const goFar: Act = (context) => move(context, { ...shop, to: 'far' });
-const rollBack: Act = (context) => rollBackMove(context, shop);
-const undo: Act = (context) => undoMove(context, { ...shop, discards: false });
-const discard: Act = (context) => undoMove(context, { ...shop, discards: true });
-const confirm: Act = (context) => confirmMove(context, shop);
 
 /** Somebody who writes whenever the application takes it, and remembers what was taken. */
 type Writer = {
