@@ -18,7 +18,7 @@ export async function putEnvelope(
 ): Promise<void> {
   const text = envelopeText(envelope);
   const config = { mediaType: envelopeMediaType, digest: digestOf(text), size: Buffer.byteLength(text) };
-  await repository.put(config, textSource(new Map([[config.digest, text]])), signal, () => undefined);
+  await repository.put(config, textSource(new Map([[config.digest, text]])), signal, () => undefined, true);
   const manifest = { schemaVersion: 2, mediaType: manifestMediaType, config, layers: [] };
   await repository.putManifest(manifestOf(canonicalJson(manifest)), tag, signal);
 }

@@ -1,7 +1,13 @@
 import { EngineError } from '../engine/errors.ts';
 import { nameHint } from '../engine/formats/nearest-name.ts';
 import { isInRange, isVersion, isVersionRange, newestFirst } from '../engine/formats/semver.ts';
-import { type CatalogEntry, type CatalogIndex, channels, keyOf } from './catalog-index.ts';
+import {
+  type CatalogContent,
+  type CatalogEntry,
+  type CatalogIndex,
+  channels,
+  keyOf,
+} from './catalog-index.ts';
 
 /** What somebody asks a catalog for: `guestbook`, `guestbook@^1`, `guestbook@stable`. */
 export type Wanted = {
@@ -46,7 +52,7 @@ export function chooseVersion(index: CatalogIndex, { name, range }: Wanted): Cho
 /** Makes the error for something that no catalog has: what there is instead, and what was withdrawn, and why. */
 export function versionMissing(
   { name, range }: Wanted,
-  indexes: readonly { readonly catalog: string; readonly index: CatalogIndex | undefined }[],
+  indexes: readonly { readonly catalog: string; readonly index: CatalogContent | undefined }[],
 ): EngineError {
   const known = indexes.flatMap(({ index }) => index?.entries ?? []);
   const versions = newestFirst(known.filter((entry) => entry.name === name).map(({ version }) => version));

@@ -5,6 +5,7 @@ import type { Report } from '../engine/model/event.ts';
 import { putEnvelope, readTaggedEnvelope } from './artifact.ts';
 import {
   addStatements,
+  type CatalogContent,
   type CatalogEntry,
   type CatalogIndex,
   type CatalogStatement,
@@ -15,6 +16,7 @@ import {
   readCatalogStatement,
 } from './catalog-index.ts';
 import { type CatalogMemory, requireGrown } from './catalog-memory.ts';
+import { remembering } from './remembering.ts';
 import type { Shelf } from './shelf.ts';
 import { type Envelope, payloadOf, seal } from './trust/envelope.ts';
 import { judge } from './trust/judge.ts';
@@ -49,13 +51,14 @@ export interface Catalog {
   /**
    * Adds statements, each lastingly by itself, and then to the index.
    *
-   * @param check - looks at the index in the moment before the statements are written; throws to refuse
+   * @param check - looks at what is there, before the statements are written and after; throws to refuse
+   * @param before - makes there what the statements tell of
    * @throws EngineError CATALOG_BUSY when others write all the time
    */
   add(
     statements: readonly CatalogStatement[],
     key: SigningKey | undefined,
-    check: (index: CatalogIndex | undefined) => void,
+    check: (content: CatalogContent | undefined) => void,
     before: () => Promise<void>,
   ): Promise<CatalogIndex>;
 }
@@ -79,7 +82,7 @@ const passedOver: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Opens a catalog. Nothing is read before it is needed. */
 export function openCatalog(options: CatalogOptions): Catalog {
   const { shelf, policy, memory, isInsecure, now, report, signal } = options;
-  const repository = shelf.repository(indexName);
+  const repository = remembering(shelf.repository(indexName));
 
   const tolerate = (error: EngineError): void => {
     if (!isInsecure) throw error;
@@ -110,14 +113,16 @@ export function openCatalog(options: CatalogOptions): Catalog {
   };
 
   const believe = async (found: CatalogIndex | undefined): Promise<CatalogIndex | undefined> => {
+    const seen = await memory.recall(shelf.name);
     try {
-      requireGrown(shelf.name, await memory.recall(shelf.name), found);
+      requireGrown(shelf.name, seen, found);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       tolerate(error);
       return found;
     }
-    if (found !== undefined) await memory.remember(shelf.name, found);
+    if (found !== undefined && canonicalJson(found) !== canonicalJson(seen))
+      await memory.remember(shelf.name, found);
     return found;
   };
 
@@ -172,10 +177,13 @@ export function openCatalog(options: CatalogOptions): Catalog {
   };
 
   /** Reads the statements that an index does not have yet; what nobody trusted says is left out. */
-  const unheard = async (index: CatalogIndex | undefined): Promise<readonly CatalogStatement[]> => {
+  const unheard = async (
+    tags: readonly string[],
+    index: CatalogIndex | undefined,
+  ): Promise<readonly CatalogStatement[]> => {
     const known = new Set(statementsOf(index).map(statementTag));
     const found: CatalogStatement[] = [];
-    for (const tag of await repository.tags(signal)) {
+    for (const tag of tags) {
       // a channel moves under its tag, so its mark is looked at each time
       if (tag === indexTag || (known.has(tag) && !tag.startsWith('channel--'))) continue;
       const statement = await readStatement(tag);
@@ -225,28 +233,41 @@ export function openCatalog(options: CatalogOptions): Catalog {
     },
     add: async (statements, key, check, before) => {
       if (key !== undefined) requireFresh(key, now());
+      const write = async (statement: CatalogStatement): Promise<void> => {
+        const envelope = seal(catalogStatementType, canonicalJson(statement), key);
+        await putEnvelope(repository, statementTag(statement), envelope, signal);
+      };
+      const checkOrGiveBack = async (index: CatalogIndex | undefined): Promise<void> => {
+        try {
+          check(index);
+        } catch (refusal) {
+          // an index that is made again must find the version that won, not the one that came too late
+          const own = new Set(statements.map(statementTag));
+          const stands = statementsOf(index).filter((each) => 'entry' in each && own.has(statementTag(each)));
+          for (const statement of stands) await write(statement);
+          throw refusal;
+        }
+      };
       return await shelf.exclusively(async () => {
         const start = await believe(await read());
         check(start);
+        const standing = await overtaken(statements, start);
+        // what somebody was killed over before it came into the index
+        if (standing.length > 0) check({ ...emptyContent, ...start, entries: standing });
         await before();
-        for (const statement of statements) {
-          const text = canonicalJson(statement);
-          await putEnvelope(
-            repository,
-            statementTag(statement),
-            seal(catalogStatementType, text, key),
-            signal,
-          );
-        }
+        for (const statement of statements) await write(statement);
         // a registry has no lock: what somebody else overwrote is found missing, and added again
         for (let round = 0; round < rounds; round += 1) {
-          const index = await read();
-          const rivals = await overtaken(statements, start);
+          const [index, rivals, tags] = await Promise.all([
+            read(),
+            overtaken(statements, start),
+            repository.tags(signal),
+          ]);
           // both may have written the index before they saw each other: what is refused does not stay in it
           const base = index && without(index, rivals);
           const own = rivals.length === 0 ? statements : [];
-          const content = addStatements(base ?? emptyContent, [...(await unheard(base)), ...own]);
-          if (rivals.length === 0) check(index);
+          const content = addStatements(base ?? emptyContent, [...(await unheard(tags, base)), ...own]);
+          if (rivals.length === 0) await checkOrGiveBack(index);
           if (index !== undefined && isSameContent(index, content)) {
             if (rivals.length > 0) check({ ...index, entries: rivals });
             if (round > 0) {

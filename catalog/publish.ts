@@ -1,9 +1,18 @@
 import type { Digest } from '../engine/digest.ts';
 import { EngineError } from '../engine/errors.ts';
 import { manifestOf, textSource } from './artifact.ts';
-import { type CatalogIndex, type CatalogStatement, type Channel, keyOf } from './catalog-index.ts';
+import {
+  type CatalogContent,
+  type CatalogEntry,
+  type CatalogIndex,
+  type CatalogStatement,
+  type Channel,
+  keyOf,
+} from './catalog-index.ts';
 import { describeEntry } from './describe-entry.ts';
 import { type Catalog, versionTag } from './open-catalog.ts';
+import { readManifest } from './read-texts.ts';
+import type { Repository } from './repository.ts';
 import { manifestText } from './root-manifest.ts';
 import { type OpenContents, partsOf, signBundle, withTexts } from './sign-bundle.ts';
 import { seekable, type Transferred, transfer } from './transfer.ts';
@@ -55,11 +64,15 @@ export async function publish(catalog: Catalog, request: PublishRequest): Promis
   const repository = shelf.repository(name, () => neighbours.filter((each) => each !== name));
   const source = seekable(withTexts(bundle));
   const told = { subject: `publish ${name} ${version}`, verb: 'sent', report, now };
-  const moved = await transfer(
-    partsOf(contents),
-    async (part, sent) => (await repository.put(part, source, signal, sent)) === 'sent',
-    told,
-  );
+  const send = async (held: ReadonlySet<Digest>) =>
+    await transfer(
+      partsOf(contents),
+      async (part, sent) =>
+        !held.has(part.digest) && (await repository.put(part, source, signal, sent)) === 'sent',
+      told,
+    );
+  let moved = await send(await heldBy(repository, entry, before, signal));
+  const root = manifestOf(manifestText(contents.manifest));
   const head = { apiVersion: 'sheaf/v1', kind: 'CatalogStatement' } as const;
   const at = new Date(now()).toISOString();
   const statements: readonly CatalogStatement[] = [
@@ -71,8 +84,13 @@ export async function publish(catalog: Catalog, request: PublishRequest): Promis
     key,
     (index) => requireNew(shelf.name, index, entry),
     async () => {
-      const root = manifestOf(manifestText(contents.manifest));
-      await repository.putManifest(root, versionTag(version), signal);
+      // without its tag: who loses a race for the version must not keep that
+      await repository.putManifest(root, undefined, signal).catch(async (error: unknown) => {
+        if (!isRefusedManifest(error)) throw error;
+        // it lacks what an older manifest of it names; now each part is asked for
+        moved = added(moved, await send(new Set()));
+        await repository.putManifest(root, undefined, signal);
+      });
       if (key === undefined) return;
       const place = `${shelf.name.replace(/^oci:\/\//, '')}/${name}`;
       const tag = signForTools(root.descriptor.digest, place, key);
@@ -82,6 +100,7 @@ export async function publish(catalog: Catalog, request: PublishRequest): Promis
       await repository.putManifest(manifestOf(tag.manifest), tag.tag, signal);
     },
   );
+  await shelf.exclusively(() => repository.putManifest(root, versionTag(version), signal), signal);
   return {
     name,
     version,
@@ -92,9 +111,44 @@ export async function publish(catalog: Catalog, request: PublishRequest): Promis
   };
 }
 
+/**
+ * Gives what the repository holds by the manifest of its newest version, which it took only with all that it names.
+ *
+ * A version that is published again is asked for part by part: it may have been sent again to mend what was lost.
+ */
+async function heldBy(
+  repository: Repository,
+  { name, version }: CatalogEntry,
+  index: CatalogIndex | undefined,
+  signal: AbortSignal,
+): Promise<ReadonlySet<Digest>> {
+  const entries = index?.entries.filter((each) => each.name === name) ?? [];
+  const [newest] = entries.sort((a, b) => (a.published < b.published ? 1 : -1));
+  if (!repository.checksManifests || newest === undefined || entries.some((each) => each.version === version))
+    return new Set();
+  const manifest = await repository.manifest(newest.manifest.digest, signal);
+  if (manifest === undefined) return new Set();
+  const { config, layers } = readManifest(manifest.bytes);
+  return new Set([config, ...layers].map(({ digest }) => digest));
+}
+
+/** Tells whether a registry did not take a manifest, as it does when a part of it is not there. */
+function isRefusedManifest(error: unknown): boolean {
+  return error instanceof EngineError && error.code === 'REGISTRY_MALFORMED';
+}
+
+function added(first: Transferred, second: Transferred): Transferred {
+  return {
+    sentBytes: first.sentBytes + second.sentBytes,
+    skippedBytes: first.skippedBytes - second.sentBytes,
+    sentParts: first.sentParts + second.sentParts,
+    skippedParts: first.skippedParts - second.sentParts,
+  };
+}
+
 function requireNew(
   place: string,
-  index: CatalogIndex | undefined,
+  index: CatalogContent | undefined,
   entry: { readonly name: string; readonly version: string; readonly identity: Digest },
 ): void {
   const found = index?.entries.find((each) => keyOf(each) === keyOf(entry));

@@ -17,6 +17,8 @@ export interface SeekableSource {
 export interface Repository extends SeekableSource {
   /** For messages: `oci://host/path`, or the folder. */
   readonly name: string;
+  /** It takes a manifest only with all the blobs that this names. */
+  readonly checksManifests: boolean;
   /** @param reference - a tag or a digest @returns undefined when there is none */
   manifest(reference: string, signal: AbortSignal): Promise<StoredManifest | undefined>;
   has(blob: Descriptor, signal: AbortSignal): Promise<boolean>;
@@ -24,6 +26,7 @@ export interface Repository extends SeekableSource {
    * Stores a blob that is lacking, from wherever it can be had with the least bytes.
    *
    * @param sent - told the bytes as they go
+   * @param isNew - nobody can have stored it before, so that nobody need be asked
    * @returns how it came there: `mounted` cost no bytes
    */
   put(
@@ -31,6 +34,7 @@ export interface Repository extends SeekableSource {
     source: SeekableSource,
     signal: AbortSignal,
     sent: (bytes: number) => void,
+    isNew?: boolean,
   ): Promise<'present' | 'mounted' | 'sent'>;
   /** Stores a manifest, whose blobs must be there, under its digest and, when given, a tag; a tag that exists moves. */
   putManifest(manifest: StoredManifest, tag: string | undefined, signal: AbortSignal): Promise<void>;

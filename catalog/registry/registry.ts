@@ -77,10 +77,11 @@ export function openRegistry(host: string, options: RegistryOptions): Registry {
 
     return {
       name,
+      checksManifests: true,
       has,
       open: (blob, signal, offset = 0) => download(blob, { ...common, signal }, offset),
-      put: async (blob, source, signal, sent) => {
-        if (await has(blob, signal)) return 'present';
+      put: async (blob, source, signal, sent, isNew = false) => {
+        if (!isNew && (await has(blob, signal))) return 'present';
         const [from] = mountFrom?.(blob).filter((each) => each !== path) ?? [];
         const options = {
           ...common,

@@ -30,6 +30,8 @@ type Session = { readonly place: URL /** Bytes that the registry has. */; readon
 
 /** Bytes of one request: what is lost when one breaks, against a question and an answer for each. */
 const chunkBytes = 16 * 2 ** 20;
+/** Up to so many bytes it costs less to send a blob again than to know how far the registry got. */
+const smallBytes = 2 ** 20;
 
 /**
  * Sends a blob in parts; after a break the registry is asked how far it got.
@@ -43,6 +45,7 @@ export async function upload(
   options: UploadOptions,
   sent: (bytes: number) => void,
 ): Promise<'mounted' | 'sent'> {
+  if (blob.size <= smallBytes) return await uploadSmall(blob, source, options, sent);
   const { transport, memory, patience, signal } = options;
   const key = `${transport.host}/${options.path} ${blob.digest}`;
   const begun = (await resume(key, blob, options)) ?? (await begin(blob, options));
@@ -71,6 +74,31 @@ export async function upload(
   await finish(blob, session, options);
   await memory.forget(key);
   return 'sent';
+}
+
+/** Sends a small blob whole, in the request that ends the upload. */
+async function uploadSmall(
+  blob: Descriptor,
+  source: SeekableSource,
+  options: UploadOptions,
+  sent: (bytes: number) => void,
+): Promise<'mounted' | 'sent'> {
+  const { patience, signal } = options;
+  let begun = await begin(blob, options);
+  for (let failures = 1; begun !== 'mounted'; failures += 1) {
+    try {
+      const body = { size: blob.size, open: () => readBlob(blob, source, signal).take(0, blob.size) };
+      await finish(blob, begun, options, body);
+      sent(blob.size);
+      return 'sent';
+    } catch (error) {
+      throwIfStopped(signal);
+      if (!(error instanceof EngineError) || !isBreak(error) || failures >= patience.attempts) throw error;
+      await pauseAfter(failures, patience, signal);
+      begun = await restart(blob, options);
+    }
+  }
+  return 'mounted';
 }
 
 /** Mounts the blob from elsewhere, or begins to send it. */
@@ -157,7 +185,13 @@ async function sendChunk(
   return { place: placeOf(answer, transport, place), offset: offset + size };
 }
 
-async function finish(blob: Descriptor, { place }: Session, options: UploadOptions): Promise<void> {
+/** Ends an upload. @param body - what the registry has not got yet */
+async function finish(
+  blob: Descriptor,
+  { place }: Session,
+  options: UploadOptions,
+  body?: HttpBody,
+): Promise<void> {
   const { transport, path, signal } = options;
   const target = new URL(place);
   target.searchParams.set('digest', blob.digest);
@@ -165,9 +199,11 @@ async function finish(blob: Descriptor, { place }: Session, options: UploadOptio
     method: 'PUT',
     target,
     headers: { 'content-type': 'application/octet-stream' },
-    body: new Uint8Array(),
+    body: body ?? new Uint8Array(),
     scopes: scopesOf(path),
     expect: [201, 204, 400, 404, 416],
+    // with a body it is begun anew by who called
+    ...(body !== undefined && { attempts: 1 }),
     signal,
   });
   await answer.drop();

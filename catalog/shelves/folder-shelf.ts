@@ -62,6 +62,7 @@ function folderRepository(folder: string, name: string): Repository {
 
   return {
     name: `${folder}:${name}`,
+    checksManifests: false,
     has,
     open: (blob, _, offset = 0) => readBlob(blobPath(blob.digest), blob, offset),
     put: async (blob, source: SeekableSource, signal, sent) => {
@@ -88,8 +89,11 @@ function folderRepository(folder: string, name: string): Repository {
       await store(descriptor, single(bytes));
       const before = await readIndex(folder);
       const full = tag === undefined ? undefined : `${name}:${tag}`;
-      const others = before.filter(({ digest, annotations }) =>
-        full === undefined ? digest !== descriptor.digest : annotations?.[refName] !== full,
+      const isNamed = ({ annotations }: Named): boolean => annotations?.[refName] !== undefined;
+      if (full === undefined && before.some(({ digest }) => digest === descriptor.digest)) return;
+      const others = before.filter(
+        (each) =>
+          each.annotations?.[refName] !== full && (isNamed(each) || each.digest !== descriptor.digest),
       );
       const entry: Named = { ...descriptor, ...(full !== undefined && { annotations: { [refName]: full } }) };
       await writeWhole(join(folder, 'oci-layout'), layoutText);

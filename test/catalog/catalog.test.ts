@@ -8,13 +8,14 @@ import { publish } from '../../catalog/publish.ts';
 import { search } from '../../catalog/search.ts';
 import type { Shelf } from '../../catalog/shelf.ts';
 import { openRegistryShelf } from '../../catalog/shelves/registry-shelf.ts';
+import { payloadOf } from '../../catalog/trust/envelope.ts';
 import { yank } from '../../catalog/yank.ts';
 import type { EngineError } from '../../engine/errors.ts';
 import type { Report } from '../../engine/model/event.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
 import { openSample, places, policyOf } from './open-catalogs.ts';
 import { calm, openQuickly } from './registry/openings.ts';
-import { startSmallRegistry } from './registry/small-registry.ts';
+import { digestOf, startSmallRegistry } from './registry/small-registry.ts';
 import { samplePublication } from './sample-publication.ts';
 import { newKey } from './trust/keys.ts';
 
@@ -117,6 +118,10 @@ for (const [kind, makePlace] of Object.entries(places)) {
         winners,
       );
       if (winners[0] !== own) t.is(own, 'VERSION_EXISTS');
+      const tagged = await place().repository('php').manifest('1.0.0', calm);
+      const standing = await readTaggedEnvelope(place().repository(indexName), 'entry--php_1.0.0', calm);
+      t.is(tagged && JSON.parse(String(tagged.bytes)).config.digest, winners[0]);
+      t.is(standing && JSON.parse(String(payloadOf(standing))).entry.identity, winners[0]);
     });
 
   test(`${kind}: a version that is withdrawn is chosen only by those who name it, and all are told why`, async (t) => {
@@ -321,6 +326,26 @@ test('a registry whose index never holds what was written to it is CATALOG_BUSY 
   );
 
   t.like(error, { code: 'CATALOG_BUSY' });
+});
+
+test('a registry that lost a part of what it holds the manifest of gets it with the next version', async (t) => {
+  const server = await startSmallRegistry(t);
+  const shelf = openRegistryShelf(openQuickly(t, server.host), 'acme');
+  const [layer, description] = [randomBytes(50_000), 'apiVersion: sheaf/v1'];
+  const first = samplePublication({ layer, description });
+  await publish(openSample(t, shelf), { bundle: first, channels: [] });
+  const asked = server.requests.length;
+  const next = samplePublication({ layer, description, version: '1.1.0' });
+  await publish(openSample(t, shelf), { bundle: next, channels: [] });
+  const questions = server.requests.slice(asked).filter((each) => each.startsWith('HEAD'));
+  server.blobs.delete(digestOf(layer));
+
+  const last = samplePublication({ layer, description, version: '1.2.0' });
+  const healed = await publish(openSample(t, shelf), { bundle: last, channels: [] });
+
+  t.is(questions.length, 1); // for the packing list, which is another one
+  t.true(healed.sentBytes > layer.length);
+  t.true(server.blobs.has(digestOf(layer)));
 });
 
 test('a signed index past its time is renewed by publishing the same version again', async (t) => {

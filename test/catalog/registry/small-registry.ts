@@ -87,7 +87,12 @@ export async function startSmallRegistry(t: ExecutionContext): Promise<SmallRegi
         return upload(202, name);
       }
       case 'PUT blobs/uploads': {
-        const bytes = Buffer.concat(uploads.get(name) ?? []);
+        const chunks = [...(uploads.get(name) ?? [])];
+        for await (const chunk of request) {
+          chunks.push(chunk);
+          registry.received += chunk.length;
+        }
+        const bytes = Buffer.concat(chunks);
         const digest = url.searchParams.get('digest') ?? '';
         if (digest !== digestOf(bytes)) return answer(400);
         uploads.delete(name);
@@ -107,6 +112,9 @@ export async function startSmallRegistry(t: ExecutionContext): Promise<SmallRegi
         const chunks: Buffer[] = [];
         for await (const chunk of request) chunks.push(chunk);
         const bytes = Buffer.concat(chunks);
+        const { config, layers = [] } = JSON.parse(bytes.toString());
+        const named: { readonly digest: string }[] = config === undefined ? [] : [config, ...layers];
+        if (!named.every(({ digest }) => registry.blobs.has(digest))) return answer(404);
         const stored = { type: request.headers['content-type'] ?? '', bytes };
         registry.manifests.set(`${repository}@${digestOf(bytes)}`, stored);
         if (!name.startsWith('sha256:')) registry.manifests.set(`${repository}:${name}`, stored);
