@@ -44,6 +44,8 @@ export type Capabilities = {
   /** How instances are executed, such as `tcg` or `kvm`, and why. */
   readonly accelerator: { readonly name: string; readonly reason: string };
   readonly limits: Limits;
+  /** Whether the data volumes of an instance can be frozen as of a moment, and be taken back to it. */
+  readonly snapshots: boolean;
   /** What one instance costs beyond its appliance's resources. */
   readonly overhead: Resources;
 };

@@ -54,6 +54,16 @@ export type VolumeState = {
   readonly server: string;
   readonly kind: 'data' | 'scratch';
   readonly sizeBytes: number;
+  /** Key of the snapshot to which its data were taken back last, for life; taking them back happens once, when this changes. */
+  readonly restored?: string;
+};
+
+/** The data volumes of one instance, frozen as of one moment. It is taken when it is made, and never changes. */
+export type SnapshotState = {
+  readonly instance: string;
+  readonly server: string;
+  /** Keys of the volumes. */
+  readonly volumes: readonly string[];
 };
 
 /** An instance at the other end of a wire. */
@@ -191,6 +201,7 @@ export type ObjectStates = {
   readonly policy: PolicyState;
   readonly image: ImageState;
   readonly volume: VolumeState;
+  readonly snapshot: SnapshotState;
   readonly instance: InstanceState;
   readonly endpoint: EndpointState;
 };
@@ -204,11 +215,12 @@ export const objectKinds = [
   'policy',
   'image',
   'volume',
+  'snapshot',
   'instance',
   'endpoint',
 ] as const satisfies readonly ObjectKind[];
 
-/** An object as it shall be: `network`/`network`, `policy`/`wires`, `image`/`php@1.0.0`, `volume`/`db.1/data`, `instance`/`web.1`, `endpoint`/`edge.web`. */
+/** An object as it shall be: `network`/`network`, `policy`/`wires`, `image`/`php@1.0.0`, `volume`/`db.1/data`, `snapshot`/`db.1@12`, `instance`/`web.1`, `endpoint`/`edge.web`. */
 export type Desired = {
   readonly [K in ObjectKind]: { readonly kind: K; readonly key: string; readonly state: ObjectStates[K] };
 }[ObjectKind];

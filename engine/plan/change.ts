@@ -29,6 +29,8 @@ export function changeOf(
   found: Found | undefined,
   isNetworkNew: boolean,
 ): Exclude<Change, 'remove'> | undefined {
+  // it is of the moment when it was taken: another one would not be the same
+  if (desired.kind === 'snapshot' && recorded?.isSettled) return undefined;
   if (!exists(found)) return 'create';
   const wanted = fingerprintOf(desired.state);
   const isAsWanted = found.fingerprint === wanted;

@@ -8,7 +8,7 @@ import {
   type Volume,
 } from '../model/blueprint.ts';
 import type { Closure } from '../model/closure.ts';
-import type { Peer } from '../model/step.ts';
+import type { Peer, VolumeState } from '../model/step.ts';
 import type { Recorded } from '../model/store.ts';
 import { addressAt, parseSubnet } from './subnet.ts';
 
@@ -22,7 +22,7 @@ export type DesiredRequest = {
   readonly closure: Closure;
   /** The newest version of each secret; 1 when absent. */
   readonly secretVersions: ReadonlyMap<string, number>;
-  /** What exists already, of which volumes count: they never shrink. */
+  /** What exists already, of which volumes count, which never shrink, and snapshots, which stay. */
   readonly recorded: readonly Recorded[];
 };
 
@@ -41,7 +41,8 @@ export type DeploymentView = {
   readonly addresses: ReadonlyMap<string, { readonly address: string; readonly mac: string }>;
   readonly servers: ReadonlyMap<string, string>;
   readonly listen: ReadonlyMap<string, ListenAddress>;
-  readonly sizes: ReadonlyMap<string, number>;
+  /** Volumes that exist, by key. */
+  readonly known: ReadonlyMap<string, VolumeState>;
 };
 
 /** Sorts a deployment's parts by name. */
@@ -57,8 +58,8 @@ export function viewOf(request: DesiredRequest): DeploymentView {
     addresses: new Map(Object.entries(allocation.instances)),
     servers: new Map(Object.entries(placement)),
     listen: new Map(Object.entries(allocation.endpoints)),
-    sizes: new Map(
-      request.recorded.flatMap((one) => (one.kind === 'volume' ? [[one.key, one.state.sizeBytes]] : [])),
+    known: new Map(
+      request.recorded.flatMap((one) => (one.kind === 'volume' ? [[one.key, one.state] as const] : [])),
     ),
   };
 }
@@ -94,7 +95,7 @@ export function serverOf(view: DeploymentView, instance: string): string {
 
 /** Gives the size of an instance's volume in bytes, which is never below that of the recorded one. */
 export function sizeOf(view: DeploymentView, instance: string, { name, sizeBytes }: Volume): number {
-  return Math.max(sizeBytes, view.sizes.get(volumeKey(instance, name)) ?? 0);
+  return Math.max(sizeBytes, view.known.get(volumeKey(instance, name))?.sizeBytes ?? 0);
 }
 
 /** Lists an appliance's instances as peers on a port. */

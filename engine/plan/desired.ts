@@ -1,6 +1,6 @@
 import { type BlueprintAppliance, exitsOf, type InstanceName, portsOf } from '../model/blueprint.ts';
 import { servicesWith } from '../model/image-defaults.ts';
-import type { Desired, InstanceState, PolicyRule, RenderScope } from '../model/step.ts';
+import type { Desired, InstanceState, PolicyRule, RenderScope, VolumeState } from '../model/step.ts';
 import { externalName } from './allocate.ts';
 import {
   addressOf,
@@ -44,10 +44,13 @@ export function desired(request: DesiredRequest): readonly Desired[] {
         server: serverOf(view, name),
         kind: volume.kind,
         sizeBytes: sizeOf(view, name, volume),
+        ...restoredTo(view, volumeKey(name, volume.name)),
       };
       objects.push({ kind: 'volume', key: volumeKey(name, volume.name), state });
     }
   }
+  for (const { kind, key, state } of request.recorded)
+    if (kind === 'snapshot') objects.push({ kind, key, state });
   for (const instance of view.instances) {
     objects.push({ kind: 'instance', key: instance.name, state: instanceState(view, instance, gateway) });
   }
@@ -64,6 +67,12 @@ export function desired(request: DesiredRequest): readonly Desired[] {
   for (const exit of exitsOf(blueprint))
     objects.push({ kind: 'endpoint', key: endKey(exit), state: exitState(view, exit, gateway) });
   return objects;
+}
+
+// to which snapshot its data were taken back stays true for life
+function restoredTo({ known }: DeploymentView, volume: string): Pick<VolumeState, 'restored'> {
+  const restored = known.get(volume)?.restored;
+  return restored === undefined ? {} : { restored };
 }
 
 function rulesOf(view: DeploymentView): readonly PolicyRule[] {

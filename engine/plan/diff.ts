@@ -25,6 +25,7 @@ export type DiffRequest = {
  * Executing a plan and comparing again gives none. All that is recorded or found and not desired is removed, but
  * data volumes. The order, each position for a reason:
  *
+ * 0. snapshots, while nothing has changed yet
  * 1. endpoints that go, so nobody is led to something half-gone
  * 2. the network, then the policy, which both stand before an instance can send its first packet; images meanwhile
  * 3. instances that are led to others that go are told, so that they lead nobody there any more
@@ -33,25 +34,31 @@ export type DiffRequest = {
  * 5. volumes, while nobody has the changed ones mounted
  * 6. instances, all at once; but whoever is led to one more replica is told when that is healthy, and replicas that are
  *    replaced while they run go one at a time, each when the one before is healthy; then endpoints
- * 7. what nobody uses any more: volumes, images, policy, network
+ * 7. what nobody uses any more: snapshots, once all that came is healthy, then volumes, images, policy, network
  */
 export function diff(request: DiffRequest): Plan {
   const list = new StepList(request);
-  const closed = list.removeAll('endpoint', []);
+  const frozen = list.ensureAll('snapshot', () => []);
+  const closed = list.removeAll('endpoint', frozen);
   const network = list.ensureAll('network', () => []);
   const isNarrowed = network.length === 0 && list.isPolicyOnlyNarrowed();
   const opening = isNarrowed ? [] : list.ensureAll('policy', () => network);
   list.ensureAll('image', () => []);
 
   const told = list.tellOfLeaving(({ state }) => [
+    ...frozen,
     ...network,
     ...opening,
     ...list.stepsOn('image', [state.image]),
   ]);
-  const stopped = [...list.removeAll('instance', [...closed, ...told]), ...list.detachAll(closed)];
+  const stopped = [
+    ...list.removeAll('instance', [...frozen, ...closed, ...told]),
+    ...list.detachAll([...frozen, ...closed]),
+  ];
   const policy = [...opening, ...list.ensureAll('policy', () => [...network, ...stopped])];
-  list.ensureAll('volume', (volume) => list.detachersOf(volume.key));
+  list.ensureAll('volume', (volume) => [...frozen, ...list.detachersOf(volume.key)]);
   list.ensureAll('instance', ({ state }) => [
+    ...frozen,
     ...network,
     ...policy,
     ...stopped,
@@ -68,7 +75,8 @@ export function diff(request: DiffRequest): Plan {
     ...list.stepsOn('instance', isExit(state) ? [] : state.targets.map((target) => target.name)),
   ]);
 
-  list.removeAll('volume', stopped);
+  const thawed = list.removeSnapshots([...stopped, ...list.ensured('volume'), ...list.ensured('instance')]);
+  list.removeAll('volume', [...stopped, ...thawed]);
   list.removeAll('image', [...stopped, ...list.ensured('instance')]);
   const opened = list.removeAll('policy', stopped);
   list.removeAll('network', [...closed, ...stopped, ...opened]);

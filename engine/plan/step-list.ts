@@ -92,6 +92,18 @@ export class StepList {
     });
   }
 
+  /**
+   * Adds the removal of snapshots that nobody needs any more: last, for until all is well they may be needed still.
+   *
+   * @returns their ids
+   */
+  removeSnapshots(after: readonly string[]): readonly string[] {
+    const gates = this.#desired('instance').flatMap(({ key }) =>
+      this.#ensured.has(nameOf('instance', key)) ? [key] : [],
+    );
+    return this.#leaving('snapshot').map((key) => this.#remove('snapshot', key, false, after, gates));
+  }
+
   /** Adds the removal of instances that run on a volume which has to change; they are made again. @returns their ids */
   detachAll(after: readonly string[]): readonly string[] {
     return this.#desired('instance').flatMap(({ key, state }) => {
@@ -209,13 +221,20 @@ export class StepList {
     return desired.kind === 'volume' && this.#found.has(name) ? desired.state : null;
   }
 
-  #remove(kind: ObjectKind, key: string, deletesData: boolean, after: readonly string[]): string {
+  #remove(
+    kind: ObjectKind,
+    key: string,
+    deletesData: boolean,
+    after: readonly string[],
+    gates: readonly string[] = [],
+  ): string {
     const before = this.#recorded.get(nameOf(kind, key))?.state ?? null;
     return this.#add({
       kind,
       key,
       change: 'remove',
       after,
+      ...(gates.length > 0 && { onceHealthy: gates }),
       before,
       action: 'remove',
       desired: null,

@@ -193,6 +193,8 @@ function faultOf({ kind, key }: Observation['objects'][number]): string {
       return `the image ${key} is not here any more: up with the source makes it again`;
     case 'volume':
       return `the volume ${key} is missing`;
+    case 'snapshot':
+      return `the snapshot ${key} is missing`;
     case 'endpoint':
       return `nobody serves ${key}`;
     case 'instance':

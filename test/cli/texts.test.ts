@@ -215,6 +215,7 @@ test('a pool shows what it can do and what is free on its servers', (t) => {
       isolationRemedy: 'As root: modprobe tun',
       confinement: { name: 'lent-users', reason: 'started by ann' },
       accelerator: { name: 'tcg', reason: 'no /dev/kvm' },
+      snapshots: true,
       limits: { cpu: true, memory: false, reason: 'no memory groups' },
       overhead: { cpuMillicores: 50, memoryBytes: 2 ** 27, diskBytes: 0 },
     },

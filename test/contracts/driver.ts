@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TestFn } from 'ava';
 import { canonicalJson, digestOf } from '../../engine/digest.ts';
@@ -236,6 +236,47 @@ export function contract(test: TestFn, open: () => Promise<ContractSubject>): vo
       before.map((one) => (one.kind === 'instance' ? 'stopped' : `${one.kind} ${one.works}`)),
     );
     t.deepEqual(await run(['cat', path]), { exitCode: 0, stdout: 'second', stderr: '' });
+  });
+
+  test.serial('data are taken back to a snapshot once, and it goes without a trace', async (t) => {
+    if (!(await subject.driver.capabilities(signal)).snapshots) {
+      t.pass('this pool takes none');
+      return;
+    }
+    const write = async (word: string): Promise<void> => {
+      await run(['tee', '/data/word'], { stdin: Readable.from([word]) });
+    };
+    const wanted = objects(subject, 'second');
+    const [instance] = ensures(
+      wanted.filter((one) => one.kind === 'instance'),
+      5,
+    );
+    const [volume] = wanted.filter((one) => one.kind === 'volume');
+    const state = { instance: 'box.1', server: subject.server, volumes: ['box.1/data'] };
+    const [snapshot] = ensures([{ kind: 'snapshot', key: 'box.1@4', state }], 4);
+    const [restore] = ensures(
+      [{ ...volume, state: { ...volume?.state, restored: 'box.1@4' } } as Desired],
+      5,
+    );
+
+    await write('before');
+    await perform(snapshot as Step);
+    await write('after');
+    await perform(snapshot as Step);
+    await perform(removalOf(instance as Step));
+    await perform(restore as Step);
+    await perform(instance as Step, 'second');
+    await untilRunning();
+    const restored = await run(['cat', '/data/word']);
+    await write('later');
+    await perform(restore as Step);
+    const kept = (await observe()).filter((one) => one.kind === 'snapshot').map(marks);
+    await perform(removalOf(snapshot as Step));
+
+    t.like(restored, { exitCode: 0, stdout: 'before' });
+    t.like(await run(['cat', '/data/word']), { exitCode: 0, stdout: 'later' });
+    t.deepEqual(kept, [marksOf({ kind: 'snapshot', key: 'box.1@4', state }, 4)]);
+    t.false((await observe()).some((one) => one.kind === 'snapshot'));
   });
 
   test.serial('removal leaves nothing but the data, until its deletion is asked for', async (t) => {

@@ -40,6 +40,8 @@ export async function observeDeployment(
         return !isExit(record.state) && running.has(doorName(deployment, record.key));
       case 'instance':
         return running.has(sandboxName(deployment, record.key));
+      case 'snapshot':
+        return false;
       default:
         return record satisfies never;
     }

@@ -72,6 +72,7 @@ class DockerDriver implements Driver {
       isolates: refusal === undefined,
       ...(refusal !== undefined && { isolationReason: refusal }),
       accelerator: { name: 'none', reason: 'containers run on the kernel of their server' },
+      snapshots: false,
       limits: {
         cpu,
         memory,

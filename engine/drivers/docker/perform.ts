@@ -67,6 +67,8 @@ async function ensure(context: DriverContext, step: Ensure, work: StepContext): 
       await around(record, () => context.api.createVolume(objectName(deployment.id, key), labels));
       return;
     }
+    case 'snapshot':
+      throw new EngineError('VOLUME_UNUSABLE', `the driver docker takes no snapshots, such as ${key}`);
     case 'instance': {
       const record: ObjectRecord<'instance'> = { ...common, kind: step.kind, state: step.desired };
       const isReplaced = step.change === 'replace';
@@ -104,6 +106,7 @@ async function remove(context: DriverContext, step: Remove, work: StepContext): 
       return;
     case 'image': // it is kept for the next deployment that runs it
     case 'policy':
+    case 'snapshot':
       break;
     default:
       step satisfies never;

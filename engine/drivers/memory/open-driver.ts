@@ -62,6 +62,7 @@ class MemoryDriver implements Driver {
       isolates: true,
       accelerator: { name: 'none', reason: 'nothing is run' },
       limits: { cpu: true, memory: true },
+      snapshots: true,
       overhead,
       ...this.#options.capabilities,
     };
@@ -97,6 +98,11 @@ class MemoryDriver implements Driver {
       const made = thingOf(step, context, known);
       await this.#world.put({ ...made, fingerprint: null });
       await this.#moment(`amid ${act}`, signal);
+      // it is of the moment when it was taken, whoever asks again
+      if (made.kind === 'snapshot' && known?.fingerprint !== made.fingerprint)
+        await this.#world.keepFiles(id, step.key, made.state.volumes);
+      if (made.kind === 'volume' && isToRestore(made, known))
+        await this.#world.restoreFiles(id, made.state.restored ?? '', step.key);
       await this.#world.put(made);
     }
     await this.#moment(`after ${act}`, signal);
@@ -217,6 +223,12 @@ class MemoryDriver implements Driver {
     if (signal.aborted) throw new EngineError('OPERATION_INTERRUPTED', `stopped ${moment}`);
     await this.#options.interfere?.(moment, signal);
   }
+}
+
+// once only: what was written since then stays
+function isToRestore({ state }: Extract<Thing, { kind: 'volume' }>, known: Thing | undefined): boolean {
+  if (state.restored === undefined || known?.kind !== 'volume') return false;
+  return known.fingerprint === null || known.state.restored !== state.restored;
 }
 
 function thingOf(

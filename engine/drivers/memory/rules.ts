@@ -29,9 +29,17 @@ export function refusalToEnsure(
     case 'volume': {
       const made = find(things, 'volume', step.key);
       if (!made || canonicalJson(made.state) === canonicalJson(step.desired)) return undefined;
+      const { restored } = step.desired;
+      const isKept = things.some((thing) => thing.kind === 'snapshot' && thing.key === restored);
+      if (restored !== undefined && restored !== made.state.restored && !isKept)
+        return refused(step, 'the snapshot is not there');
       if (made.state.sizeBytes > step.desired.sizeBytes) return refused(step, 'it would shrink');
       return isMounted(step.key, things) ? refused(step, 'it is mounted') : undefined;
     }
+    case 'snapshot':
+      return step.desired.volumes.every((key) => find(things, 'volume', key)?.fingerprint)
+        ? undefined
+        : refused(step, 'a volume is not there');
     case 'instance':
       return refusalOfInstance(step, things);
     case 'endpoint': {
@@ -64,6 +72,7 @@ export function refusalToRemove(step: Step, things: readonly Thing[]): EngineErr
         return instances.some((thing) => thing.isOn && thing.state.image === step.key);
       case 'volume':
         return isMounted(step.key, things);
+      case 'snapshot':
       case 'instance':
       case 'endpoint':
         return false;

@@ -65,12 +65,26 @@ export class World {
   /** Takes a thing away, whatever stands on it; with a volume what lies in it. */
   async take(thing: Pick<Thing, 'deployment' | 'kind' | 'key'>): Promise<void> {
     if (thing.kind === 'volume') await this.#cells.remove(filesCell(thing.deployment, thing.key));
+    if (thing.kind === 'snapshot')
+      for (const name of await this.#cells.list(filesCell(thing.deployment, keptIn(thing.key, ''))))
+        await this.#cells.remove(name);
     await this.#cells.remove(cellOf(thing));
   }
 
   /** Gives what lies in a volume. */
   async files(deployment: string, volume: string): Promise<Files> {
     return new Files(await this.#cells.read(filesCell(deployment, volume)));
+  }
+
+  /** Keeps what lies in some volumes, under the key of a snapshot. */
+  async keepFiles(deployment: string, snapshot: string, volumes: readonly string[]): Promise<void> {
+    for (const volume of volumes)
+      await this.putFiles(deployment, keptIn(snapshot, volume), await this.files(deployment, volume));
+  }
+
+  /** Puts into a volume what was kept of it. */
+  async restoreFiles(deployment: string, snapshot: string, volume: string): Promise<void> {
+    await this.putFiles(deployment, volume, await this.files(deployment, keptIn(snapshot, volume)));
   }
 
   async putFiles(deployment: string, volume: string, files: Files): Promise<void> {
@@ -81,6 +95,10 @@ export class World {
 // no deployment's id has four or five letters
 const notePrefix = 'note ';
 const filesPrefix = 'files ';
+
+function keptIn(snapshot: string, volume: string): string {
+  return `${snapshot}:${volume}`;
+}
 
 function filesCell(deployment: string, volume: string): string {
   return `${filesPrefix}${deployment} ${volume}`;

@@ -44,6 +44,7 @@ export async function observeDeployment(
   const rulesHold = networks.length > 0 && (await networkWorks(context, deployment, signal));
   const images = await listRecords(layout, deployment, 'image');
   const volumes = await listRecords(layout, deployment, 'volume');
+  const snapshots = await listRecords(layout, deployment, 'snapshot');
   const endpoints = await listRecords(layout, deployment, 'endpoint');
   const instances = await listRecords(layout, deployment, 'instance');
   const taps = instances.length === 0 ? new Set<string>() : await connectedTaps(namespace, signal);
@@ -53,6 +54,12 @@ export async function observeDeployment(
     ...(await Promise.all(images.map(async (record) => observed(record, await imageWorks(context, record))))),
     ...(await Promise.all(
       volumes.map(async (record) => observed(record, await volumeExists(context, deployment, record.key))),
+    )),
+    ...(await Promise.all(
+      snapshots.map(async (record) => {
+        const there = record.state.volumes.map((key) => volumeExists(context, deployment, key));
+        return observed(record, (await Promise.all(there)).every(Boolean));
+      }),
     )),
     ...(await Promise.all(
       instances.map((record) => limit(() => observeInstance(context, deployment, record, taps, signal))),

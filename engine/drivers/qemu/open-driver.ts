@@ -119,6 +119,7 @@ class QemuDriver implements Driver {
       ...(refusal?.remedy !== undefined && { isolationRemedy: refusal.remedy }),
       confinement: this.#rights.confinement,
       accelerator,
+      snapshots: true,
       limits: await this.#context.groups.limits(),
       overhead: overheadOf(accelerator.name),
     };

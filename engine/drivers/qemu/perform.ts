@@ -5,12 +5,20 @@ import type { StepContext } from '../driver.ts';
 import { readKit } from '../read-kit.ts';
 import type { DriverContext } from './context.ts';
 import { diskSources } from './disk-source.ts';
-import { ensureDisk } from './disks.ts';
+import { ensureDisk, exists } from './disks.ts';
 import { ensureEndpoint, removeEndpoint } from './endpoint.ts';
 import { ensureInstance, removeInstance } from './instance.ts';
 import { applyRules, ensureNetwork, reduceRules } from './network.ts';
 import { ensureAttendant } from './programs.ts';
-import { fingerprintOf, type ObjectRecord, readRecord, removeRecord, writeRecord } from './record.ts';
+import {
+  fingerprintOf,
+  listRecords,
+  type ObjectRecord,
+  readRecord,
+  removeRecord,
+  writeRecord,
+} from './record.ts';
+import { dropSnapshot, restoreVolume, setAside, takeSnapshot } from './snapshots.ts';
 import { ensureVolume, volumePath } from './volumes.ts';
 
 type Ensure = Extract<Step, { action: 'ensure' }>;
@@ -63,8 +71,27 @@ async function ensure(context: DriverContext, step: Ensure, work: StepContext): 
     }
     case 'volume': {
       const record: ObjectRecord<'volume'> = { ...common, kind: step.kind, state: step.desired };
+      const before = await readRecord(context.layout, id, 'volume', step.key);
+      await around(context, id, record, async () => {
+        if (await isToRestore(context, id, record, before))
+          await restoreVolume(context, id, record.key, record.state.restored ?? '', signal);
+        const snapshots = (await listRecords(context.layout, id, 'snapshot'))
+          .filter(({ state }) => state.volumes.includes(record.key))
+          .map(({ key }) => key);
+        const keepAside = () => setAside(context, id, record.key, snapshots);
+        await ensureVolume(context, id, record.key, record.state.sizeBytes, { keepAside, signal });
+      });
+      return;
+    }
+    case 'snapshot': {
+      const record: ObjectRecord<'snapshot'> = { ...common, kind: step.kind, state: step.desired };
+      const { state } = record;
+      const { report } = work;
+      const before = await readRecord(context.layout, id, 'snapshot', step.key);
+      // it is of the moment when it was taken, whoever asks again
+      if (before?.fingerprint === common.fingerprint) return;
       await around(context, id, record, () =>
-        ensureVolume(context, id, record.key, record.state.sizeBytes, signal),
+        takeSnapshot(context, { deployment: id, key: step.key, state, signal, report }),
       );
       return;
     }
@@ -98,6 +125,12 @@ async function remove(context: DriverContext, step: Remove, work: StepContext): 
       await rm(volumePath(context, id, step.key), { force: true });
       break;
     }
+    case 'snapshot': {
+      const record = await readRecord(layout, id, 'snapshot', step.key);
+      const state = record?.state ?? step.before;
+      if (state) await dropSnapshot(context, { deployment: id, key: step.key, state, signal });
+      break;
+    }
     case 'instance':
       await removeInstance(context, id, step.key, signal);
       await context.rules(() => reduceRules(context, id, signal)); // it may have been one that is probed from outside
@@ -113,6 +146,18 @@ async function remove(context: DriverContext, step: Remove, work: StepContext): 
   }
   await removeRecord(layout, id, step.kind, step.key);
   if (step.kind === 'policy') await context.rules(() => reduceRules(context, id, signal));
+}
+
+// once only: what was written since then stays
+async function isToRestore(
+  context: DriverContext,
+  deployment: string,
+  { key, state }: ObjectRecord<'volume'>,
+  before: ObjectRecord<'volume'> | undefined,
+): Promise<boolean> {
+  if (state.restored === undefined || before === undefined) return false;
+  if (before.fingerprint !== null && before.state.restored === state.restored) return false;
+  return await exists(volumePath(context, deployment, key));
 }
 
 async function around(

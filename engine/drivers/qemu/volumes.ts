@@ -21,6 +21,7 @@ export function volumePath(context: DriverContext, deployment: string, key: stri
 /**
  * Makes a volume when it is not there, and lets one grow that is smaller; what it holds is never lost.
  *
+ * @param keepAside - is waited for before the file is replaced, for the sake of the snapshots in it
  * @throws EngineError INPUT_REFUSED when it is larger already
  */
 export async function ensureVolume(
@@ -28,7 +29,7 @@ export async function ensureVolume(
   deployment: string,
   key: string,
   sizeBytes: number,
-  signal: AbortSignal,
+  { keepAside, signal }: { readonly keepAside: () => Promise<void>; readonly signal: AbortSignal },
 ): Promise<void> {
   const path = volumePath(context, deployment, key);
   if (!(await exists(path))) {
@@ -36,7 +37,10 @@ export async function ensureVolume(
     return;
   }
   const hasBytes = await volumeSize(path);
-  if (sizeBytes > hasBytes) await growVolume(context, path, sizeBytes, signal);
+  if (sizeBytes > hasBytes) {
+    await keepAside();
+    await growVolume(context, path, sizeBytes, signal);
+  }
   if (sizeBytes < hasBytes)
     throw new EngineError(
       'INPUT_REFUSED',

@@ -25,7 +25,7 @@ export async function storeTinyLayer(blobs: Blobs, page: string): Promise<Descri
     file('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n'),
     file('etc/group', 'root:x:0:\n'),
     folder('bin/'),
-    ...['sh', 'cat', 'echo', 'httpd'].map((name) => ({
+    ...['sh', 'cat', 'echo', 'tee', 'httpd'].map((name) => ({
       ...common,
       path: `bin/${name}`,
       type: 'symlink' as const,
