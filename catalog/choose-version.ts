@@ -65,7 +65,7 @@ export function versionMissing(
     });
   const reasons = withdrawn.map(({ version, reason }) => `${version} was withdrawn: ${reason}`);
   return new EngineError('VERSION_MISSING', `no version of ${name} in ${places} is ${range}`, {
-    hint: [`There are ${versions.slice(0, 20).join(', ')}.`, ...reasons.slice(0, 5)].join(' '),
+    hint: [`Published: ${versions.slice(0, 20).join(', ')}.`, ...reasons.slice(0, 5)].join(' '),
     details: { name, range, versions, yanked: withdrawn.map(({ version, reason }) => ({ version, reason })) },
   });
 }

@@ -8,6 +8,8 @@ import type { TrustPolicy } from './trust/policy.ts';
 export type FileJudgement = {
   readonly policy: () => Promise<TrustPolicy>;
   readonly isInsecure: boolean;
+  /** Whether nothing of it will be run or kept; then it is taken with a warning, too. */
+  readonly isOnlyShown?: boolean;
   readonly now: () => number;
   readonly report: Report;
 };
@@ -18,7 +20,8 @@ export type FileJudgement = {
  * Where no policy was written, a file that nobody known vouches for is taken with a warning: who names a file chose it,
  * and nothing of it runs outside of the machines of its deployment.
  */
-export function judgeFiles({ policy, isInsecure, now, report }: FileJudgement): JudgeSignatures {
+export function judgeFiles(judgement: FileJudgement): JudgeSignatures {
+  const { policy, isInsecure, isOnlyShown = false, now, report } = judgement;
   return async (bundle) => {
     const { list, manifest } = bundle.contents;
     const envelopes = await readSignatures({ contents: bundle.contents, source: bundle });
@@ -41,8 +44,8 @@ export function judgeFiles({ policy, isInsecure, now, report }: FileJudgement): 
         return { state: 'unsigned', keys: [], reason: 'the trust policy takes it as it is' };
       case 'refused': {
         const { code, message } = verdict.error;
-        if (isInsecure) {
-          const reason = `signatures were not checked: ${message}`;
+        if (isInsecure || isOnlyShown) {
+          const reason = `${isInsecure ? 'signatures were not checked' : 'it is only looked at'}: ${message}`;
           report({ type: 'warning', code, message: reason });
           return { state: 'untrusted', keys: [], reason };
         }

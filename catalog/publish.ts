@@ -13,6 +13,7 @@ import { describeEntry } from './describe-entry.ts';
 import { type Catalog, versionTag } from './open-catalog.ts';
 import { readManifest } from './read-texts.ts';
 import type { Repository } from './repository.ts';
+import { requireSigner } from './require-signer.ts';
 import { manifestText } from './root-manifest.ts';
 import { type OpenContents, partsOf, signBundle, withTexts } from './sign-bundle.ts';
 import { seekable, type Transferred, transfer } from './transfer.ts';
@@ -44,11 +45,12 @@ const maxVersionLetters = 80;
 /**
  * Publishes a bundle: sends what the catalog lacks, then adds the version to its index. Run again it goes on.
  *
- * @throws EngineError VERSION_EXISTS when the version is there with other content; CATALOG_BUSY; as shelf and catalog do
+ * @throws EngineError SIGNATURE_MISSING without a key where signatures are wanted; VERSION_EXISTS when the version is there with other content; CATALOG_BUSY; as shelf and catalog do
  */
 export async function publish(catalog: Catalog, request: PublishRequest): Promise<Published> {
   const { shelf, signal, now, report } = catalog.options;
   const { key, channels } = request;
+  requireSigner(catalog.options, key);
   const bundle = key === undefined ? request.bundle : await signBundle(request.bundle, key, now());
   const { contents } = bundle;
   const { name, version } = contents.list;

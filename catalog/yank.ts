@@ -1,6 +1,7 @@
 import { keyOf } from './catalog-index.ts';
 import { versionMissing } from './choose-version.ts';
 import type { Catalog } from './open-catalog.ts';
+import { requireSigner } from './require-signer.ts';
 import type { SigningKey } from './trust/key.ts';
 
 /** Which version is withdrawn, and why. */
@@ -19,6 +20,7 @@ export type YankRequest = {
  */
 export async function yank(catalog: Catalog, { key, ...request }: YankRequest): Promise<void> {
   const { shelf, now } = catalog.options;
+  requireSigner(catalog.options, key);
   const at = new Date(now()).toISOString();
   await catalog.add(
     [{ apiVersion: 'sheaf/v1', kind: 'CatalogStatement', yank: { ...request, at } }],

@@ -143,7 +143,8 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
 export function composeJudge(settings: Settings, options: CatalogOptions, report: Report): JudgeSignatures {
   return judgeFiles({
     policy: () => readPolicy(join(settings.config, 'trust.yaml')),
-    isInsecure: options.insecure !== undefined,
+    isInsecure: options.insecure === true,
+    isOnlyShown: options.insecure === 'files',
     now: Date.now,
     report,
   });

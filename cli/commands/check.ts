@@ -11,7 +11,7 @@ export function addCheck(program: Command, run: RunVerb): void {
     .command('check')
     .summary('find every problem of an appliance, assembly or application')
     .description('Finds every problem of an appliance, assembly or application, and changes nothing.')
-    .argument('<path>', 'its folder or file, or a bundle')
+    .argument('<path>', 'its folder or file, a bundle, or NAME@RANGE in a catalog')
     .addHelpText('after', example('check applications/guestbook'));
   takeCatalogOptions(command).action((path: string, options: CatalogOptions) =>
     run('reads', async (host) => {

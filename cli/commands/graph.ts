@@ -12,7 +12,7 @@ export function addGraph(program: Command, run: RunVerb): void {
     .command('graph')
     .summary('draw the graph of an application or assembly')
     .description('Writes the graph of an application or assembly; --json is short for --format json.')
-    .argument('<path>', 'its folder or file, or a bundle')
+    .argument('<path>', 'its folder or file, a bundle, or NAME@RANGE in a catalog')
     .addOption(new Option('--format <format>', 'how it is written').choices(graphFormats).default('text'))
     .addHelpText('after', example('graph applications/guestbook --format svg > guestbook.svg'));
   takeCatalogOptions(command).action((path: string, options: { format: GraphFormat } & CatalogOptions) =>

@@ -42,11 +42,14 @@ export function addPublish(program: Command, run: RunVerb): void {
         .choices(channels)
         .argParser((value: string, earlier: readonly string[] = []) => collect(value, earlier)),
     )
-    .option('--insecure', 'publish although the index there is signed by nobody trusted, and say so')
+    .option(
+      '--insecure',
+      'publish unsigned, or although nobody trusted has signed the index there, and say so',
+    )
     .addHelpText(
       'after',
       example(
-        'publish guestbook-1.0.0.sheaf --to ~/catalog',
+        'publish guestbook-1.0.0.sheaf --to ~/catalog --key acme.key',
         'publish applications/guestbook --to oci://registry.example.com/acme --key acme.key --channel stable',
       ),
     )

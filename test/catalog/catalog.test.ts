@@ -143,7 +143,7 @@ for (const [kind, makePlace] of Object.entries(places)) {
     const error = versionMissing({ name: 'php', range: '^1.1' }, [{ catalog: 'here', index }]);
     t.like(error, {
       code: 'VERSION_MISSING',
-      hint: 'There are 1.1.0, 1.0.0. 1.1.0 was withdrawn: loses data',
+      hint: 'Published: 1.1.0, 1.0.0. 1.1.0 was withdrawn: loses data',
     });
     const missing = await t.throwsAsync(
       yank(openSample(t, place()), { name: 'php', version: '9.0.0', reason: 'x' }),

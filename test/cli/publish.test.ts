@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { packFile } from '../../catalog/index.ts';
@@ -26,4 +27,26 @@ test('who publishes and withdraws with a key of his own needs no policy; who pul
   t.is(yanked.code, 0, yanked.stderr);
   t.not(pulled.code, 0);
   t.regex(pulled.stdout, /SIGNATURE_UNTRUSTED.*sheaf key trust/);
+});
+
+test('a catalog of others takes nothing that is not signed, and says so before anything is sent', async (t) => {
+  const folder = await temporaryFolder(t);
+  await packFile({ ...sampleBundle(), file: join(folder, 'sample.sheaf') }, quiet);
+  const sheaf = async (...args: readonly string[]) =>
+    await runCli([...args, '--json'], {
+      folder,
+      environment: { SHEAF_HOME: join(folder, 'home'), XDG_CONFIG_HOME: join(folder, 'config') },
+    });
+
+  const refused = await sheaf('publish', 'sample.sheaf', '--to', 'shelf');
+  const isEmpty = !existsSync(join(folder, 'shelf'));
+  const taken = await sheaf('publish', 'sample.sheaf', '--to', 'shelf', '--insecure');
+  const own = await sheaf('publish', 'sample.sheaf', '--to', join(folder, 'home/catalog'));
+  const found = await sheaf('check', 'sample@^1', '--catalog', 'shelf');
+
+  t.regex(refused.stdout, /SIGNATURE_MISSING.*--key/);
+  t.true(isEmpty);
+  t.is(taken.code, 0, taken.stdout + taken.stderr);
+  t.is(own.code, 0, own.stdout + own.stderr);
+  t.regex(found.stdout, /SIGNATURE_MISSING.*--insecure/);
 });
