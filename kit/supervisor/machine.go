@@ -40,7 +40,7 @@ func configure(machine *boot.Machine, g *guest.Guest) {
 }
 
 func serve(port *channel.Port, g *guest.Guest) {
-	if err := channel.Serve(port, g.Handle); err != nil {
+	if err := channel.ServeStreams(port, g.Handle, g.Carry); err != nil {
 		g.Fail(err)
 	}
 }

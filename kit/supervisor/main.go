@@ -28,6 +28,9 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == "channel" {
 		os.Exit(runChannel())
 	}
+	if len(os.Args) == 3 && os.Args[1] == "volume" {
+		os.Exit(runVolume(os.Args[2]))
+	}
 	os.Exit(runContainer())
 }
 

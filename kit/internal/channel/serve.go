@@ -20,6 +20,12 @@ type incoming struct {
 // A session starts with the host's sync, and ends with the next one or when the host is gone. What comes outside of a
 // session, or is no message, is passed over.
 func Serve(transport Transport, handle func(*Session, Request)) error {
+	return ServeStreams(transport, handle, nil)
+}
+
+// ServeStreams serves one host after the other, too. The op volume makes a session a stream of bytes, which carry has until
+// the host is gone.
+func ServeStreams(transport Transport, handle func(*Session, Request), carry func(*Session, Request, *Stream)) error {
 	var session *Session
 	defer func() { session.end() }()
 	from := &lines{from: transport}
@@ -44,6 +50,13 @@ func Serve(transport Transport, handle func(*Session, Request)) error {
 			session.end()
 			session = open(transport)
 			session.greet(message.Sync)
+			continue
+		}
+		if session != nil && carry != nil && message.Op == "volume" {
+			carry(session, Request{ID: message.ID, Op: message.Op, Line: line}, &Stream{transport, from.pending})
+			session.end()
+			session = nil
+			from.reset()
 			continue
 		}
 		if session != nil && !session.take(message, line, handle) {

@@ -59,7 +59,7 @@ func (g *Guest) follow(description *instance.Description) {
 	g.description = description
 	close(g.changed)
 	g.changed = make(chan struct{})
-	if g.phase != Running {
+	if g.phase != Running || description.IsHeld {
 		return
 	}
 	g.followServices()

@@ -90,13 +90,11 @@ func (g *Guest) Run(description *instance.Description) {
 		g.mu.Lock()
 		changed := g.changed
 		g.mu.Unlock()
-		g.awaitPeers()
-		err := g.runStartHooks()
-		if err == nil {
-			g.startServices()
-			return
+		if g.current().IsHeld {
+			g.standStill()
+		} else if err := g.begin(); err != nil {
+			g.Fail(err)
 		}
-		g.Fail(err)
 		select {
 		case <-changed:
 		case <-g.ending.Done():
@@ -104,10 +102,29 @@ func (g *Guest) Run(description *instance.Description) {
 	}
 }
 
+// begin brings the services to run, unless they do or are to be held.
+func (g *Guest) begin() error {
+	g.mu.Lock()
+	isRunning := g.phase == Running
+	g.mu.Unlock()
+	if isRunning {
+		return nil
+	}
+	g.awaitPeers()
+	if g.current().IsHeld {
+		return nil
+	}
+	if err := g.runStartHooks(); err != nil {
+		return err
+	}
+	g.startServices()
+	return nil
+}
+
 func (g *Guest) startServices() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.ending.Err() != nil {
+	if g.ending.Err() != nil || g.description.IsHeld {
 		return
 	}
 	g.phase, g.message = Running, ""

@@ -236,3 +236,43 @@ func TestHostsText(t *testing.T) {
 		}
 	}
 }
+
+func TestAGuestThatIsHeldStopsItsServicesAndStartsThemAgain(t *testing.T) {
+	g := newGuest(t)
+	running := &instance.Description{Version: 1, Instance: "web.1", Services: []instance.Service{sleeper("one")}}
+	go g.Run(running)
+	until(t, g, allRun)
+
+	held := *running
+	held.IsHeld = true
+	g.follow(&held)
+	status := until(t, g, func(s Status) bool { return s.Phase == Held })
+	g.follow(&held)
+	g.follow(running)
+	until(t, g, func(s Status) bool { return s.Phase == Running && allRun(s) })
+
+	if len(status.Services) != 1 || status.Services[0].State != service.Held || status.Healthy != nil {
+		t.Errorf("%+v", status)
+	}
+}
+
+func TestAGuestThatIsHeldFromItsStartRunsNoHook(t *testing.T) {
+	g := newGuest(t)
+	file := t.TempDir() + "/ran"
+	held := &instance.Description{Version: 1, Instance: "web.1", IsHeld: true, Services: []instance.Service{sleeper("one")}}
+	held.Hooks = map[string]instance.Hook{"init": {Command: []string{"touch", file}, TimeoutMs: 5000}}
+	go g.Run(held)
+	until(t, g, func(s Status) bool { return s.Phase == Held })
+	if _, err := os.Stat(file); err == nil {
+		t.Error("the hook ran")
+	}
+
+	let := *held
+	let.IsHeld = false
+	g.follow(&let)
+	until(t, g, func(s Status) bool { return s.Phase == Running && allRun(s) })
+
+	if _, err := os.Stat(file); err != nil {
+		t.Error("the hook did not run")
+	}
+}

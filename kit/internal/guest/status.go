@@ -10,12 +10,15 @@ import (
 // Phase is how far the guest has come.
 type Phase string
 
-// The phases, in the order in which they follow each other; failed may follow any of the first three.
+// The phases, in the order in which they follow each other; failed may follow any of the first three, holding all up to
+// running.
 const (
 	Booting  Phase = "booting"
 	Waiting  Phase = "waiting"
 	Hooks    Phase = "hooks"
 	Running  Phase = "running"
+	Holding  Phase = "holding"
+	Held     Phase = "held"
 	Stopping Phase = "stopping"
 	Failed   Phase = "failed"
 )

@@ -20,13 +20,17 @@ const (
 	mostProbes = 32
 )
 
-// awaitPeers returns when each wait has a peer that answers, or the guest is ending.
+// awaitPeers returns when each wait has a peer that answers, or the guest is ending or to be held.
 // A wait that another description changed or dropped is not waited for any longer.
 func (g *Guest) awaitPeers() {
 	for {
 		g.mu.Lock()
-		waits, changed := g.description.Waits, g.changed
+		waits, changed, isHeld := g.description.Waits, g.changed, g.description.IsHeld
 		g.mu.Unlock()
+		if isHeld {
+			g.setWaitingFor(nil)
+			return
+		}
 		ctx, cancel := context.WithCancel(g.ending)
 		done := make(chan struct{})
 		go func() {

@@ -116,6 +116,8 @@ type Description struct {
 	Hooks      map[string]Hook `json:"hooks"`
 	Health     *Health         `json:"health"`
 	Files      []File          `json:"files"`
+	// IsHeld: the services do not run, and hooks neither, while the host works on the data.
+	IsHeld bool `json:"isHeld"`
 }
 
 // Load reads and checks the description at a path.
