@@ -4,13 +4,17 @@ import { join } from 'node:path';
 import test from 'ava';
 import { openQemuDriver } from '../../engine/drivers/qemu/open-driver.ts';
 import { guestSpecOf } from '../../engine/render/guest-spec.ts';
-import { contract } from '../contracts/driver.ts';
+import { type ContractSubject, contract } from '../contracts/driver.ts';
+import { volumeContract } from '../contracts/volume.ts';
 import { freePort } from './support/qemu-world.ts';
 import { testAttendant, testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService } from './support/tiny-instance.ts';
 
-contract(test, async () => {
+contract(test, () => open('10.83.7'));
+volumeContract(test, () => open('10.83.8'));
+
+async function open(network: string): Promise<ContractSubject> {
   const root = await mkdtemp(join(tmpdir(), 'sheaf-'));
   const { blobs, digest: kit } = await testKit();
   const layer = await storeTinyLayer(blobs, 'contract');
@@ -31,7 +35,7 @@ contract(test, async () => {
       memoryBytes: 16 * 2 ** 20,
     },
     server: 'local',
-    network: '10.83.7',
+    network,
     port: await freePort(),
     files: (state, deployment, generation, files) => {
       const spec = JSON.stringify(guestSpecOf(state, deployment.id, generation));
@@ -40,4 +44,4 @@ contract(test, async () => {
     startTimeoutMs: 120_000,
     close: () => rm(root, { recursive: true }),
   };
-});
+}

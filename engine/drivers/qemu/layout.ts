@@ -70,6 +70,8 @@ export type RuntimeFiles = {
   readonly qmp: string;
   readonly control: string;
   readonly exec: readonly string[];
+  /** Leads into volumes. */
+  readonly data: string;
 };
 
 /** Gives the runtime files of an instance. */
@@ -80,6 +82,7 @@ export function runtimeFiles(layout: Layout, deployment: string, instance: strin
     seed: join(folder, 'seed.iso'),
     qmp: join(folder, 'qmp.sock'),
     control: join(folder, 'control.sock'),
+    data: join(folder, 'data.sock'),
     exec: Array.from({ length: execPorts }, (_, index) => join(folder, `exec.${index + 1}.sock`)),
   };
 }

@@ -51,7 +51,7 @@ export function machineOf(
     readonly user: number | undefined;
   },
 ): Machine {
-  const { qmp, control, exec } = parts.files;
+  const { qmp, control, exec, data } = parts.files;
   return {
     mark: guestMark(deployment, instance),
     uuid: uuidOf(`${deployment} ${instance}`),
@@ -65,7 +65,7 @@ export function machineOf(
       ...parts.volumes.map((volume): Disk => ({ ...volume, format: 'qcow2', isReadOnly: false })),
     ],
     network: { tap: tapName(instance), mac: state.mac },
-    sockets: { qmp, control, exec },
+    sockets: { qmp, control, exec, data },
     ...(parts.user !== undefined && { user: parts.user, root: parts.files.folder }),
   };
 }

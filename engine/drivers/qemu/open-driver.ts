@@ -37,6 +37,7 @@ import { findRights, type Rights } from './rights.ts';
 import { localServer } from './servers.ts';
 import { unixSocket } from './unix-socket.ts';
 import { uplinkLogFile } from './uplink.ts';
+import { openVolumePort } from './volume-access.ts';
 
 /** What the qemu driver is opened with. */
 export type QemuDriverOptions = {
@@ -183,8 +184,19 @@ class QemuDriver implements Driver {
     return await execute(runtimeFiles(this.#context.layout, deployment.id, request.instance), request);
   }
 
-  async openVolume(_deployment: DeploymentIdentity, volume: string): Promise<VolumeAccess> {
-    throw new EngineError('VOLUME_UNUSABLE', `the pool ${this.#context.pool} does not give ${volume} away`);
+  async openVolume(deployment: DeploymentIdentity, key: string, signal: AbortSignal): Promise<VolumeAccess> {
+    const instance = key.slice(0, key.lastIndexOf('/'));
+    const { state } = await this.#requireInstance(deployment, instance);
+    const volume = state.volumes.find((one) => one.key === key);
+    if (volume === undefined || state.boot !== undefined)
+      throw new EngineError(
+        'VOLUME_UNUSABLE',
+        volume === undefined
+          ? `${instance} has no volume ${key}`
+          : `${instance} boots a disk of its own, so nothing in it leads into its volumes`,
+        { details: { volume: key } },
+      );
+    return await openVolumePort(runtimeFiles(this.#context.layout, deployment.id, instance), volume, signal);
   }
 
   async *logs(

@@ -26,7 +26,13 @@ export type Machine = {
   readonly disks: readonly Disk[];
   /** A machine that only proves that it boots has none. */
   readonly network?: { readonly tap: string; readonly mac: string };
-  readonly sockets: { readonly qmp: string; readonly control: string; readonly exec: readonly string[] };
+  readonly sockets: {
+    readonly qmp: string;
+    readonly control: string;
+    readonly exec: readonly string[];
+    /** A machine that only proves that it boots has none. */
+    readonly data?: string;
+  };
   /** User and group under which QEMU goes on once it has opened its files; those that started it when absent. */
   readonly user?: number;
   /** Folder that is all QEMU sees of the host's files from then on; only with `user`, who may not enter it. */
@@ -82,6 +88,7 @@ export function qemuArguments(machine: Machine): readonly string[] {
     ...device({ driver: 'virtio-serial-pci', id: 'ports', max_ports: 8 }),
     ...port('control', 'org.sheaf.control', sockets.control),
     ...sockets.exec.flatMap((path, index) => port(`exec${index + 1}`, `org.sheaf.exec.${index + 1}`, path)),
+    ...(sockets.data === undefined ? [] : port('data', 'org.sheaf.data', sockets.data)),
     ...machine.disks.flatMap((each, index) => disk(each, slotOf(index))),
     ...(network === undefined
       ? []

@@ -27,7 +27,8 @@ export async function connectLines(path: string, patience: Patience): Promise<Li
   }
 }
 
-async function connectOnce(path: string): Promise<Socket> {
+/** Connects to a unix socket, once. */
+export async function connectOnce(path: string): Promise<Socket> {
   return await new Promise((resolve, reject) => {
     const socket = connect({ path });
     socket.once('error', reject);

@@ -105,7 +105,7 @@ async function run(
 ): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
   const guest = await openFakeGuest(behave);
   t.teardown(guest.close);
-  const files = { folder: guest.folder, seed: '', qmp: '', control: '', exec: [guest.path] };
+  const files = { folder: guest.folder, seed: '', qmp: '', control: '', exec: [guest.path], data: '' };
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const { signal } = new AbortController();
   const request = { instance: 'web.1', command: ['true'], stdout, stderr, signal, ...changes };
