@@ -15,8 +15,8 @@ type Stream struct {
 
 const pumpSize = 128 << 10
 
-// Pump carries what the host sends to a pipe, and what comes out of another one to the host, until the host is gone. When
-// nothing more comes out, the host is told by last, and still read until it goes.
+// Pump carries what the host sends to a pipe, and what comes out of another one to the host, until the host is gone, or
+// sends something that nobody reads any more. When nothing more comes out, the host is told by last.
 func (s *Stream) Pump(in *os.File, out io.Reader, last []byte) {
 	done := make(chan struct{})
 	go func() {
@@ -32,12 +32,12 @@ func (s *Stream) Pump(in *os.File, out io.Reader, last []byte) {
 	_ = s.transport.SetWriteDeadline(time.Time{})
 }
 
-// feed returns when the host is gone.
+// feed returns when the host is gone, or who reads the pipe: then another host may have come unnoticed, whose greeting was
+// taken for a frame, and which greets again.
 func (s *Stream) feed(in *os.File) {
 	buffer := make([]byte, pumpSize)
 	for bytes := s.pending; ; {
-		isRead := true
-		for len(bytes) > 0 && isRead {
+		for len(bytes) > 0 {
 			// meanwhile nobody reads, so it looks whether the host is still there
 			_ = in.SetWriteDeadline(time.Now().Add(roomCheck))
 			n, err := in.Write(bytes)
@@ -48,7 +48,7 @@ func (s *Stream) feed(in *os.File) {
 					return
 				}
 			case err != nil:
-				isRead = false // who reads the pipe has ended; the host is waited for
+				return
 			}
 		}
 		n, err := s.transport.Read(buffer)
