@@ -247,7 +247,7 @@ export function volumeContract(test: TestFn, open: () => Promise<ContractSubject
     for (const block of blocks) {
       const request = {
         instance: 'box.1',
-        command: ['tee', '/data/probe'],
+        command: ['sh', '-c', 'cat > /data/probe'],
         stdin: Readable.from([block]),
         stdout: new Ignored(),
         stderr: new Ignored(),

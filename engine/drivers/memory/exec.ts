@@ -12,7 +12,7 @@ export type GuestVolumes = {
 
 /**
  * Runs one of the few commands that a pretended guest knows: `cat PATH` of the files laid into it and of its volumes,
- * `tee PATH`, which writes its input into a volume, `echo WORDS`, `cat` of its input, `sh -c 'exit N'`.
+ * `sh -c 'cat > PATH'`, which writes its input into a volume, `echo WORDS`, `cat` of its input, `sh -c 'exit N'`.
  *
  * @returns the exit code, 127 for any other command
  */
@@ -37,8 +37,9 @@ export async function runCommandLine(
     else stdout.write(content);
     return content === undefined ? 1 : 0;
   }
-  const place = placeOf(instance, path);
-  if (program === 'tee' && place !== undefined) {
+  const script = program === 'sh' && args[0] === '-c' ? (args[1] ?? '') : '';
+  const place = placeOf(instance, /^cat > (\S+)$/.exec(script)?.[1] ?? '');
+  if (place !== undefined) {
     const chunks: Buffer[] = [];
     for await (const chunk of stdin ?? []) chunks.push(Buffer.from(chunk));
     const files = await volumes.read(place.volume);
@@ -46,7 +47,7 @@ export async function runCommandLine(
     await volumes.write(place.volume, files);
     return 0;
   }
-  const exit = program === 'sh' && args[0] === '-c' ? /^exit (\d+)$/.exec(args[1] ?? '') : null;
+  const exit = /^exit (\d+)$/.exec(script);
   return exit ? Number(exit[1]) : 127;
 }
 

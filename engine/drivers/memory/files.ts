@@ -97,9 +97,12 @@ export class Files {
       case 'write':
         this.#opened().content.set(change.block.bytes, change.index * blockBytes);
         return;
-      case 'clear':
-        this.#opened().content.fill(0, change.index * blockBytes, (change.index + change.count) * blockBytes);
+      case 'clear': {
+        const { content } = this.#opened();
+        const end = Math.min((change.index + change.count) * blockBytes, content.length);
+        content.fill(0, Math.min(change.index * blockBytes, end), end);
         return;
+      }
       case 'settle':
         this.#put(change.entry, this.#kept.get(change.entry.path)?.content);
         return;
