@@ -5,7 +5,7 @@ import { type Import, importsOf, readSource, sourcesUnder } from './imports.ts';
 const levels = [
   ['model', 'formats'],
   ['init', 'read', 'graph', 'render'],
-  ['compile', 'place', 'plan', 'images', 'store', 'drivers'],
+  ['compile', 'place', 'plan', 'images', 'store', 'volumes', 'drivers'],
   ['run', 'packing'],
   ['move'],
 ];
