@@ -1,14 +1,18 @@
 import test from 'ava';
 import { openDockerDriver } from '../../engine/drivers/docker/open-driver.ts';
 import { guestSpecOf } from '../../engine/render/guest-spec.ts';
-import { contract } from '../contracts/driver.ts';
+import { type ContractSubject, contract } from '../contracts/driver.ts';
+import { volumeContract } from '../contracts/volume.ts';
 import { startDockerEngine } from './support/docker-engine.ts';
 import { freePort } from './support/qemu-world.ts';
 import { testAttendant, testKit } from './support/test-home.ts';
 import { storeTinyLayer } from './support/tiny-image.ts';
 import { busyboxService } from './support/tiny-instance.ts';
 
-contract(test, async () => {
+contract(test, () => open('10.84.7'));
+volumeContract(test, () => open('10.84.8'));
+
+async function open(network: string): Promise<ContractSubject> {
   const engine = await startDockerEngine();
   const { blobs, digest: kit } = await testKit();
   const layer = await storeTinyLayer(blobs, 'contract');
@@ -28,7 +32,7 @@ contract(test, async () => {
       memoryBytes: 16 * 2 ** 20,
     },
     server: 'docker',
-    network: '10.84.7',
+    network,
     port: await freePort(),
     files: (state, deployment, generation, files) => {
       const spec = JSON.stringify(guestSpecOf(state, deployment.id, generation));
@@ -41,4 +45,4 @@ contract(test, async () => {
       if (left.length > 0) throw new Error(`left: ${left.map((one) => one.name).join(' ')}`);
     },
   };
-});
+}

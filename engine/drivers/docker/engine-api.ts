@@ -162,13 +162,18 @@ export class EngineApi {
   }
 
   /** Starts a program in a running container and connects to its input and output; standard error is dropped. */
-  async converse(name: string, command: readonly string[]): Promise<Conversation> {
+  async converse(
+    name: string,
+    command: readonly string[],
+    rights: 'as the container' | 'with all rights' = 'as the container',
+  ): Promise<Conversation> {
     const stream = await told(`exec in ${name}`, async () => {
       const program = await this.#docker.getContainer(name).exec({
         Cmd: [...command],
         AttachStdin: true,
         AttachStdout: true,
         AttachStderr: true,
+        ...(rights === 'with all rights' && { Privileged: true, User: '0:0' }),
       });
       return await program.start({ hijack: true, stdin: true });
     });

@@ -21,6 +21,7 @@ import { probeIsolation } from './probe.ts';
 import { leaveNote, readRecords, recordsOf } from './records.ts';
 import { engineServer, overhead } from './servers.ts';
 import { supervisorOf } from './supervisor-of.ts';
+import { openVolumeProgram } from './volume-access.ts';
 
 /** What the docker driver is opened with. */
 export type DockerDriverOptions = {
@@ -153,8 +154,9 @@ class DockerDriver implements Driver {
     return await executeOver(supervisorOf(this.#context, deployment.id, request.instance), request);
   }
 
-  async openVolume(_deployment: DeploymentIdentity, volume: string): Promise<VolumeAccess> {
-    throw new EngineError('VOLUME_UNUSABLE', `the driver docker does not give ${volume} away`);
+  async openVolume(deployment: DeploymentIdentity, key: string, signal: AbortSignal): Promise<VolumeAccess> {
+    await this.#requireInstance(deployment, key.slice(0, key.lastIndexOf('/')));
+    return await openVolumeProgram(this.#context, deployment.id, key, signal);
   }
 
   async *logs(
