@@ -19,7 +19,8 @@ export async function putEnvelope(
   const text = envelopeText(envelope);
   const config = { mediaType: envelopeMediaType, digest: digestOf(text), size: Buffer.byteLength(text) };
   await repository.put(config, textSource(new Map([[config.digest, text]])), signal, () => undefined, true);
-  const manifest = { schemaVersion: 2, mediaType: manifestMediaType, config, layers: [] };
+  // the schema of OCI's manifests wants a layer, and nobody reads this one
+  const manifest = { schemaVersion: 2, mediaType: manifestMediaType, config, layers: [config] };
   await repository.putManifest(manifestOf(canonicalJson(manifest)), tag, signal);
 }
 

@@ -19,6 +19,11 @@ const testPackages = {
 };
 /** Packages that bring no program, and a file that only they bring. */
 const filePackages = { 'debian-archive-keyring': '/usr/share/keyrings/debian-archive-keyring.gpg' };
+/** The same, for tests alone. */
+const testFilePackages = {
+  'golang-github-opencontainers-image-spec-dev':
+    '/usr/share/gocode/src/github.com/opencontainers/image-spec/schema/image-manifest-schema.json',
+};
 
 const withTests = process.argv.includes('--tests');
 const folders = toolPath().split(':').filter(Boolean);
@@ -26,7 +31,7 @@ const missing = [
   ...Object.entries({ ...toolPackages, ...(withTests && testPackages) })
     .filter(([tool]) => !folders.some((folder) => isThere(join(folder, tool), constants.X_OK)))
     .map(([, debianPackage]) => debianPackage),
-  ...Object.entries(filePackages)
+  ...Object.entries({ ...filePackages, ...(withTests && testFilePackages) })
     .filter(([, file]) => !isThere(file, constants.R_OK))
     .map(([debianPackage]) => debianPackage),
 ];

@@ -1,12 +1,14 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { openBundle } from '../../catalog/index.ts';
 import { runCommand } from '../../engine/command.ts';
+import { readRawTar } from '../catalog/raw-tar.ts';
 import { type CliRun, runCli } from '../cli/run-cli.ts';
 import { violations } from '../cli/schemas.ts';
 import { bareServer } from './support/bare-server.ts';
+import { ociFaults } from './support/oci-schemas.ts';
 import { imageOf, type Poison, packPoison } from './support/poisoned-bundle.ts';
 import { startRegistry } from './support/registry-server.ts';
 import { checkout, testHome } from './support/test-home.ts';
@@ -72,6 +74,44 @@ test.serial('skopeo copies it byte for byte, and takes the image of an appliance
   t.deepEqual(violations('inspect', own), []);
   t.is(inspected.Digest, own.appliances.find(({ path }: { path: string }) => path === 'front').image);
   t.is(inspected.Architecture, 'amd64');
+});
+
+test.serial('all its texts are as the schemas of the image specification want them', async (t) => {
+  const entries = new Map(
+    (await readFile(bundle).then(readRawTar)).map(({ path, content }) => [path, content.toString()]),
+  );
+  const text = (digest: string): string => entries.get(`blobs/sha256/${digest.slice(7)}`) ?? '';
+  const index = entries.get('index.json') ?? '';
+  const digests: readonly string[] = JSON.parse(index).manifests.map(
+    (each: { digest: string }) => each.digest,
+  );
+  const [, ...images] = digests;
+
+  const faults = [
+    ...ociFaults('image-layout', entries.get('oci-layout') ?? ''),
+    ...ociFaults('image-index', index),
+    ...digests.flatMap((digest) => ociFaults('image-manifest', text(digest))),
+    ...images.flatMap((digest) => ociFaults('config', text(JSON.parse(text(digest)).config.digest))),
+  ];
+
+  t.is(images.length, 2);
+  t.deepEqual(faults, []);
+});
+
+test.serial('what changed since another bundle makes it the very bytes of the whole one', async (t) => {
+  const next = join(folder, 'next');
+  await cp(pair, next, { recursive: true });
+  await writeFile(join(next, 'appliances/front/index.html.njk'), 'another page\n');
+  const [whole = '', delta = '', made = ''] = ['whole', 'delta', 'made'].map((name) =>
+    join(folder, `${name}.sheaf`),
+  );
+
+  await sheaf(['pack', next, '-o', whole, '--home', testHome]);
+  await sheaf(['pack', next, '-o', delta, '--delta-from', bundle, '--home', testHome]);
+  await sheaf(['pack', delta, '--base', bundle, '-o', made, '--home', testHome]);
+
+  t.true((await readFile(made)).equals(await readFile(whole)));
+  t.true((await stat(delta)).size < 100_000);
 });
 
 test.serial(

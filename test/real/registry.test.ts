@@ -19,6 +19,7 @@ import { openTrade, writeHive } from '../cli/appliance-vendor.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { violations } from '../cli/schemas.ts';
 import { temporaryFolder } from '../temporary-folder.ts';
+import { ociFaults } from './support/oci-schemas.ts';
 import { startRegistry } from './support/registry-server.ts';
 
 const run = promisify(execFile);
@@ -48,12 +49,22 @@ test('a bundle goes from file to registry to registry to file, and its digest an
   const tag = `sha256-${String(published['manifest']).slice(7)}.sig`;
   for (const each of [`${name}:1.0.0`, `${name}:${tag}`, 'sheaf.index:index'])
     await run('skopeo', copy(each));
+  const faults: string[] = [];
+  for (const each of [name, 'sheaf.index']) {
+    const { tags } = JSON.parse(await (await fetch(`http://${first.host}/v2/acme/${each}/tags/list`)).text());
+    for (const tagged of tags) {
+      const headers = { accept: 'application/vnd.oci.image.manifest.v1+json' };
+      const answer = await fetch(`http://${first.host}/v2/acme/${each}/manifests/${tagged}`, { headers });
+      faults.push(...ociFaults('image-manifest', await answer.text()));
+    }
+  }
   const pulled = await sheaf('pull', `${name}@^1`, '--catalog', to, '-o', 'back.sheaf');
 
   t.true(readFileSync(join(folder, 'back.sheaf')).equals(readFileSync(join(folder, 'sample.sheaf'))));
   t.deepEqual([pulled['digest'], pulled['manifest']], [published['digest'], published['manifest']]);
   t.is(pulled['signedBy'], 'acme');
   t.is(again['sentBytes'], 0);
+  t.deepEqual(faults, []);
   t.deepEqual(violations('publish', { ...published }), []);
   t.deepEqual(violations('pull', { ...pulled }), []);
   t.deepEqual(violations('search', found), []);
