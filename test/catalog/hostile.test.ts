@@ -137,6 +137,56 @@ const mutilations: readonly Mutilation[] = [
     archive: () => rawTar(Array.from({ length: 100_000 }, (_, at) => ({ path: `blobs/sha256/${at}` }))),
   },
   {
+    what: 'a manifest that names a hundred thousand parts',
+    code: 'BUNDLE_TOO_LARGE',
+    archive: withManifest((text) =>
+      text.replace('],"mediaType"', `${`,${canonicalJson(part)}`.repeat(100_000)}],"mediaType"`),
+    ),
+  },
+  {
+    what: 'a manifest that names thirty thousand parts',
+    code: 'BUNDLE_UNREADABLE',
+    archive: withManifest((text) =>
+      text.replace('],"mediaType"', `${`,${canonicalJson(part)}`.repeat(30_000)}],"mediaType"`),
+    ),
+  },
+  {
+    what: 'an index.json that names a hundred thousand images',
+    code: 'BUNDLE_TOO_LARGE',
+    archive: withText('index.json', (text) =>
+      text.replace('"manifests":[', `"manifests":[${`${canonicalJson(part)},`.repeat(100_000)}`),
+    ),
+  },
+  {
+    what: 'a packing list of a hundred thousand files',
+    code: 'BUNDLE_UNREADABLE',
+    archive: withoutChange,
+    sample: listed((list) => ({
+      ...list,
+      places: Object.fromEntries(
+        Array.from({ length: 100_000 }, (_, at) => [`p${at}`, { kind: 'folder', digest: part.digest }]),
+      ),
+    })),
+  },
+  {
+    what: 'a number beyond all numbers for a size',
+    code: 'BUNDLE_UNREADABLE',
+    archive: (_, whole) => {
+      const header = Buffer.from(whole.subarray(0, 512));
+      header.fill(0xff, 124, 136);
+      header[124] = 0x80;
+      header.write(' '.repeat(8), 148, 'latin1');
+      const sum = header.reduce((total, byte) => total + byte, 0);
+      header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+      return Buffer.concat([header, whole.subarray(512)]);
+    },
+  },
+  {
+    what: 'a path with backslashes upwards',
+    code: 'BUNDLE_PATH_UNSAFE',
+    archive: withMore({ path: 'blobs\\..\\..\\x' }),
+  },
+  {
     what: 'no index.json',
     code: 'BUNDLE_UNREADABLE',
     archive: (entries) => rawTar(entries.filter(({ path }) => path !== 'index.json')),
