@@ -93,7 +93,7 @@ export function checkRunnable(
   images: ReadonlyMap<string, Pick<MadeImage, 'defaults'>>,
   { report }: Pick<BuildContext, 'report'>,
 ): void {
-  for (const { path, uses, services, volumes } of appliances) {
+  for (const { path, uses, services, volumes, terminals } of appliances) {
     const defaults = images.get(keyOf(uses))?.defaults;
     if (defaults === undefined) continue;
     if (servicesWith(services, defaults).length === 0)
@@ -106,6 +106,16 @@ export function checkRunnable(
         type: 'warning',
         code: 'NOTE',
         message: `${path}: its image keeps data in ${lost.join(', ')}, which no volume of ${keyOf(uses)} holds: it is lost at each start`,
+      });
+    const isServed = ({ port, transport }: ImageDefaults['ports'][number]): boolean =>
+      terminals.some(
+        (each) => each.direction !== 'out' && each.port === port && each.transport === transport,
+      );
+    if (defaults.ports.length > 0 && !defaults.ports.some(isServed))
+      report({
+        type: 'warning',
+        code: 'NOTE',
+        message: `${path}: its image says that it listens on ${defaults.ports.map(({ port, transport }) => `${port}/${transport}`).join(', ')}, and no terminal of ${keyOf(uses)} has such a port`,
       });
   }
 }

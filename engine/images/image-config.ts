@@ -1,5 +1,6 @@
 import { type Digest, isDigest } from '../digest.ts';
 import type { ImageDefaults } from '../model/image-defaults.ts';
+import { imageHealth } from './image-health.ts';
 import { packagesLabel } from './image-manifest.ts';
 import { isObject, type JsonObject, listOf, objectOf, unreadable } from './json-blob.ts';
 import type { InstalledPackage } from './packages.ts';
@@ -50,19 +51,33 @@ function defaultsOf(settings: JsonObject, digest: Digest): ImageDefaults {
   const user = textOf(settings['User'], digest);
   const directory = textOf(settings['WorkingDir'], digest);
   const stopSignal = /^SIG([A-Z]+[12]?)$/.exec(textOf(settings['StopSignal'], digest))?.[1] ?? 'TERM';
-  return {
-    command: [...textsOf(settings['Entrypoint'], digest), ...textsOf(settings['Cmd'], digest)],
-    environment: Object.fromEntries(
-      textsOf(settings['Env'], digest).map((entry) => {
-        const at = entry.indexOf('=');
-        return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
-      }),
-    ),
+  const environment = Object.fromEntries(
+    textsOf(settings['Env'], digest).map((entry) => {
+      const at = entry.indexOf('=');
+      return at < 0 ? [entry, ''] : [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
+  const surroundings = {
+    environment,
     ...(user !== '' && { user }),
     ...(directory !== '' && { directory }),
+  };
+  const health = imageHealth(settings['Healthcheck'], surroundings, digest);
+  return {
+    command: [...textsOf(settings['Entrypoint'], digest), ...textsOf(settings['Cmd'], digest)],
+    ...surroundings,
     stopSignal,
     volumes: isObject(settings['Volumes']) ? Object.keys(settings['Volumes']).sort() : [],
+    ports: isObject(settings['ExposedPorts']) ? Object.keys(settings['ExposedPorts']).flatMap(portOf) : [],
+    ...(health && { health }),
   };
+}
+
+/** Reads `8080/tcp`, where `/tcp` may be left out; what is no single port says nothing. */
+function portOf(text: string): ImageDefaults['ports'] {
+  const [, number, transport = 'tcp'] = /^(\d{1,5})(?:\/(tcp|udp))?$/.exec(text) ?? [];
+  const port = Number(number);
+  return port >= 1 && port <= 65535 ? [{ port, transport: transport === 'udp' ? 'udp' : 'tcp' }] : [];
 }
 
 function textOf(value: unknown, digest: Digest): string {
@@ -71,7 +86,8 @@ function textOf(value: unknown, digest: Digest): string {
   throw unreadable(digest, 'has settings that are no text');
 }
 
-function textsOf(value: unknown, digest: Digest): readonly string[] {
+/** Reads a list of texts that may be left out. @throws EngineError BLOB_CORRUPT */
+export function textsOf(value: unknown, digest: Digest): readonly string[] {
   if (value === undefined || value === null) return [];
   return listOf(value, digest).map((item) => textOf(item, digest));
 }

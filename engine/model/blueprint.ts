@@ -33,7 +33,14 @@ export type Health = {
   readonly probe:
     | { readonly kind: 'http'; readonly port: number; readonly path: string }
     | { readonly kind: 'tcp'; readonly port: number }
-    | { readonly kind: 'command'; readonly command: readonly string[] };
+    | {
+        readonly kind: 'command';
+        readonly command: readonly string[];
+        /** Of a probe that an image of others brings: it runs as the image's own program does; else as root in `/`. */
+        readonly environment?: Readonly<Record<string, string>>;
+        readonly user?: string;
+        readonly directory?: string;
+      };
   readonly intervalMs: number;
   readonly timeoutMs: number;
   /** Consecutive failed probes after which it counts as unhealthy; at least 1. */

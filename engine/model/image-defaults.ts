@@ -1,4 +1,4 @@
-import type { Service } from './blueprint.ts';
+import type { Health, Service, Transport } from './blueprint.ts';
 
 /** What an OCI image's own configuration says of running it. */
 export type ImageDefaults = {
@@ -12,6 +12,10 @@ export type ImageDefaults = {
   readonly stopSignal: string;
   /** Folders that the image expects to outlive it. */
   readonly volumes: readonly string[];
+  /** Where its programs say that they listen. */
+  readonly ports: readonly { readonly port: number; readonly transport: Transport }[];
+  /** Of an appliance that names no probe of its own. */
+  readonly health?: Health;
 };
 
 /** The name of the service that an image's own command becomes. */

@@ -120,6 +120,8 @@ function instanceState(view: DeploymentView, instance: InstanceName, gateway: st
   const { appliance, name } = instance;
   const image = imageOf(view, appliance);
   const scope = scopeOf(view, instance);
+  const defaults = view.request.closure.defaults?.get(appliance.path);
+  const health = appliance.health ?? defaults?.health;
   return {
     appliance: appliance.path,
     uses: { name: appliance.uses.name, version: appliance.uses.version },
@@ -144,9 +146,9 @@ function instanceState(view: DeploymentView, instance: InstanceName, gateway: st
     files: appliance.files,
     scope,
     waits: waitsOf(view, appliance, scope),
-    services: servicesWith(appliance.services, view.request.closure.defaults?.get(appliance.path)),
+    services: servicesWith(appliance.services, defaults),
     hooks: appliance.hooks,
-    ...(appliance.health && { health: appliance.health }),
+    ...(health && { health }),
     ...(appliance.image.kind === 'disk' && { boot: { run: appliance.image.run } }),
   };
 }

@@ -5,7 +5,7 @@ import type { Recorded } from '../model/store.ts';
 
 /** What a deployment runs, as it is recorded, so that more of the same can be made without its source. */
 export type RecordedParts = {
-  /** With the services that really run: what an image says of itself is in them. */
+  /** With the services and the probe that really run: what an image says of itself is in them. */
   readonly blueprint: Blueprint;
   readonly closure: Closure;
 };
@@ -42,7 +42,11 @@ export function recordedParts(
   return {
     blueprint: {
       ...blueprint,
-      appliances: known.map(({ appliance, state }) => ({ ...appliance, services: state.services })),
+      appliances: known.map(({ appliance, state: { services, health } }) => ({
+        ...appliance,
+        services,
+        ...(health && { health }),
+      })),
     },
     closure: {
       kit: first.state.kit,

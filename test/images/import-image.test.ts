@@ -52,6 +52,7 @@ test('an image in a folder is taken by its own digest or that of its index', asy
     directory: '/work',
     stopSignal: 'QUIT',
     volumes: ['/var/lib/x'],
+    ports: [{ port: 80, transport: 'tcp' }],
   });
   t.deepEqual(await findImported(byIndex, context), image);
   t.deepEqual(await importImage(request(folder, `${folder}/layout@${manifest}`), context), image);

@@ -90,9 +90,9 @@ func (g *Guest) setHealth(ctx context.Context, healthy bool, note string) {
 func (g *Guest) probeOnce(ctx context.Context, health instance.Health, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, health.TimeoutMs.Duration())
 	defer cancel()
-	if health.Probe.Kind == "command" {
+	if p := health.Probe; p.Kind == "command" {
 		code, err := service.RunToEnd(ctx, g.table, g.console, process.Command{
-			Label: "health", Args: health.Probe.Command, Directory: "/",
+			Label: "health", Args: p.Command, Environment: p.Environment, User: p.User, Directory: p.Directory,
 		})
 		if err == nil && code != 0 {
 			return fmt.Errorf("the command ended with %d", code)

@@ -37,6 +37,9 @@ func (d *Description) fillDefaults() {
 		if h.Failures < 1 {
 			h.Failures = 1
 		}
+		if h.Probe.Directory == "" {
+			h.Probe.Directory = "/"
+		}
 	}
 }
 

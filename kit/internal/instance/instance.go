@@ -80,6 +80,10 @@ type Probe struct {
 	Port    int      `json:"port"`
 	Path    string   `json:"path"`
 	Command []string `json:"command"`
+	// Of a command; root's in / when empty.
+	Environment map[string]string `json:"environment"`
+	User        string            `json:"user"`
+	Directory   string            `json:"directory"`
 }
 
 // Health is a probe and its rhythm.
