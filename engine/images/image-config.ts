@@ -5,6 +5,18 @@ import { packagesLabel } from './image-manifest.ts';
 import { isObject, type JsonObject, listOf, objectOf, unreadable } from './json-blob.ts';
 import type { InstalledPackage } from './packages.ts';
 
+// those of kit/internal/process/signal.go, by their numbers on amd64
+const signals: Readonly<Record<number, string>> = {
+  1: 'HUP',
+  2: 'INT',
+  3: 'QUIT',
+  9: 'KILL',
+  10: 'USR1',
+  12: 'USR2',
+  15: 'TERM',
+  28: 'WINCH',
+};
+
 /** What counts of an image's configuration. */
 export type ImageConfig = {
   /** Of the tars that the layers hold, lowest first. */
@@ -50,7 +62,6 @@ function packagesOf(settings: JsonObject, digest: Digest): readonly InstalledPac
 function defaultsOf(settings: JsonObject, digest: Digest): ImageDefaults {
   const user = textOf(settings['User'], digest);
   const directory = textOf(settings['WorkingDir'], digest);
-  const stopSignal = /^SIG([A-Z]+[12]?)$/.exec(textOf(settings['StopSignal'], digest))?.[1] ?? 'TERM';
   const environment = Object.fromEntries(
     textsOf(settings['Env'], digest).map((entry) => {
       const at = entry.indexOf('=');
@@ -66,11 +77,17 @@ function defaultsOf(settings: JsonObject, digest: Digest): ImageDefaults {
   return {
     command: [...textsOf(settings['Entrypoint'], digest), ...textsOf(settings['Cmd'], digest)],
     ...surroundings,
-    stopSignal,
+    stopSignal: stopSignalOf(textOf(settings['StopSignal'], digest)),
     volumes: isObject(settings['Volumes']) ? Object.keys(settings['Volumes']).sort() : [],
     ports: isObject(settings['ExposedPorts']) ? Object.keys(settings['ExposedPorts']).flatMap(portOf) : [],
     ...(health && { health }),
   };
+}
+
+/** Reads `SIGQUIT`, `QUIT` or `3`; one that supervisors do not send becomes TERM. */
+function stopSignalOf(text: string): string {
+  const name = /^\d+$/.test(text) ? signals[Number(text)] : text.replace(/^SIG/, '');
+  return Object.values(signals).find((known) => known === name) ?? 'TERM';
 }
 
 /** Reads `8080/tcp`, where `/tcp` may be left out; what is no single port says nothing. */

@@ -51,6 +51,14 @@ test('a probe that is no text is no image', (t) => {
   t.is(error?.code, 'BLOB_CORRUPT');
 });
 
+test('a signal is known by its name, with or without SIG, or its number; one that is never sent becomes TERM', (t) => {
+  const stop = (StopSignal: string): string => defaults({ StopSignal }).stopSignal;
+
+  t.deepEqual(['SIGQUIT', 'INT', '3', '15', '', 'SIGRTMIN+3', '64'].map(stop), [
+    ...['QUIT', 'INT', 'QUIT', 'TERM', 'TERM', 'TERM', 'TERM'],
+  ]);
+});
+
 test('ports are those that are one number; a transport that is not named is tcp', (t) => {
   const exposed = { '80/tcp': {}, '53/udp': {}, '8080': {}, '70000': {}, '1-5/tcp': {}, x: {} };
 
