@@ -6,6 +6,7 @@ import { toolPackages, toolPath } from '../engine/command.ts';
 
 /** Programs that only the tests run, and the Debian packages that bring them. */
 const testPackages = {
+  buildah: 'buildah',
   chromium: 'chromium',
   'cloud-init': 'cloud-init',
   curl: 'curl',
@@ -14,6 +15,8 @@ const testPackages = {
   fish: 'fish',
   jq: 'jq',
   openssl: 'openssl',
+  python3: 'python3-minimal',
+  sfdisk: 'fdisk',
   skopeo: 'skopeo',
   zsh: 'zsh',
 };

@@ -64,7 +64,11 @@ function describeTerminal(
 
 function describeImage(text: ApplianceText['image']): ImageDescription {
   if ('oci' in text) return { kind: 'oci', ref: text.oci };
-  if ('disk' in text) return { kind: 'disk', path: text.disk, run: text.run ?? [] };
+  if ('disk' in text)
+    return {
+      ...{ kind: 'disk', path: text.disk, run: text.run ?? [] },
+      ...(text.size !== undefined && { sizeBytes: bytesOf(text.size) }),
+    };
   const { suite, packages, setup } = text;
   return { kind: 'packages', suite, packages, ...(setup !== undefined && { setup }) };
 }

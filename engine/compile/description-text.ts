@@ -53,7 +53,7 @@ export type ApplianceText = HeadText & {
   readonly image:
     | { readonly suite: string; readonly packages: readonly string[]; readonly setup?: string }
     | { readonly oci: string }
-    | { readonly disk: string; readonly run?: readonly (readonly string[])[] };
+    | { readonly disk: string; readonly run?: readonly (readonly string[])[]; readonly size?: string };
   readonly files?: readonly {
     readonly path: string;
     readonly template: string;

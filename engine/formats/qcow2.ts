@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
+import { createInflateRaw, createZstdDecompress } from 'node:zlib';
 
 /** What the header of a disk image says. */
 export type DiskHeader =
@@ -14,6 +15,9 @@ export type DiskHeader =
   /** Another format of virtual disks. */
   | { readonly format: 'foreign'; readonly name: string };
 
+const offsetMask = 0x00ff_ffff_ffff_fe00n;
+const isCompressed = 1n << 62n;
+const isZero = 1n;
 const magic = 0x514649fb; // "QFI", 0xfb
 const headerBytes = 104;
 const corrupt = 1n << 1n;
@@ -65,4 +69,77 @@ export async function readDiskHeader(path: string): Promise<DiskHeader> {
                 ? 'is encrypted'
                 : undefined;
   return { format: 'qcow2', version, sizeBytes, ...(refusal !== undefined && { refusal }) };
+}
+
+/**
+ * Reads the first bytes of a qcow2 as a guest sees them, without QEMU's help.
+ *
+ * @param bytes - at most 512
+ * @returns undefined where the file says something that no sound one does
+ * @source qemu/docs/interop/qcow2.txt, "Cluster mapping"
+ */
+export async function readDiskStart(path: string, bytes: number): Promise<Buffer | undefined> {
+  await using file = await open(path, 'r');
+  const header = await readAt(file, 0n, headerBytes + 1);
+  const clusterBits = header?.readUInt32BE(20) ?? 0;
+  if (header === undefined || clusterBits < 9 || clusterBits > 21) return undefined;
+  const upper = await readAt(file, header.readBigUInt64BE(40), 8);
+  if (upper === undefined) return undefined;
+  const table = upper.readBigUInt64BE(0) & offsetMask;
+  const lower = table === 0n ? Buffer.alloc(8) : await readAt(file, table, 8);
+  if (lower === undefined) return undefined;
+  const entry = lower.readBigUInt64BE(0);
+  const cluster = entry & offsetMask;
+  if ((entry & isCompressed) !== 0n)
+    return await unpacked(await packedCluster(file, entry, clusterBits), isZstd(header), bytes);
+  if (cluster === 0n || (entry & isZero) !== 0n) return Buffer.alloc(bytes);
+  return await readAt(file, cluster, bytes);
+}
+
+/** Tells how clusters are packed: only longer headers, from version 3 on, say so. */
+function isZstd(header: Buffer): boolean {
+  return (
+    header.readUInt32BE(4) >= 3 &&
+    header.readUInt32BE(100) > headerBytes &&
+    header.readUInt8(headerBytes) === 1
+  );
+}
+
+async function packedCluster(
+  file: FileHandle,
+  entry: bigint,
+  clusterBits: number,
+): Promise<Buffer | undefined> {
+  const sectorsAt = BigInt(62 - (clusterBits - 8));
+  const offset = entry & ((1n << sectorsAt) - 1n);
+  const sectors = (entry & (isCompressed - 1n)) >> sectorsAt;
+  const { size } = await file.stat();
+  const end = Math.min(size, Number(offset - (offset % 512n)) + (Number(sectors) + 1) * 512);
+  return await readAt(file, offset, Math.max(end - Number(offset), 0));
+}
+
+/** Unpacks no more than the bytes that are asked for; what follows a packed cluster in its last sector is no part of it. */
+async function unpacked(
+  content: Buffer | undefined,
+  byZstd: boolean,
+  bytes: number,
+): Promise<Buffer | undefined> {
+  const unpacker = byZstd ? createZstdDecompress() : createInflateRaw();
+  unpacker.end(content);
+  let start = Buffer.alloc(0);
+  try {
+    for await (const chunk of unpacker) {
+      start = Buffer.concat([start, chunk]);
+      if (start.length >= bytes) return start.subarray(0, bytes);
+    }
+  } catch {
+    // what is broken has no start
+  }
+  return undefined;
+}
+
+async function readAt(file: FileHandle, position: bigint, length: number): Promise<Buffer | undefined> {
+  const content = Buffer.alloc(length);
+  const { bytesRead } = await file.read(content, 0, length, position);
+  return bytesRead === length ? content : undefined;
 }

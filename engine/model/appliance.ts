@@ -33,7 +33,12 @@ export type ImageDescription =
       readonly setup?: string;
     }
   | { readonly kind: 'oci'; readonly ref: string }
-  | { readonly kind: 'disk'; readonly path: string; readonly run: readonly Command[] };
+  | {
+      readonly kind: 'disk';
+      readonly path: string;
+      readonly run: readonly Command[];
+      readonly sizeBytes?: number;
+    };
 
 /** A configuration file as described. */
 export type FileDescription = {

@@ -98,6 +98,8 @@ export type ImageSource =
       readonly digest: Digest;
       /** Run as root by the disk's own cloud-init at each start. */
       readonly run: readonly Command[];
+      /** What machines see of it at least; a smaller disk gets empty space behind its end. */
+      readonly sizeBytes?: number;
     };
 
 /** A terminal after compilation. */

@@ -154,8 +154,8 @@ export type InstanceState = {
    * be read and written in peace. Never said by a description.
    */
   readonly isHeld?: true;
-  /** Of an image that is a whole disk, which boots by itself and without the kit: what its cloud-init runs at each start. */
-  readonly boot?: { readonly run: readonly Command[] };
+  /** Of an image that is a whole disk, which boots by itself and without the kit: what its cloud-init runs at each start, and its least size. */
+  readonly boot?: { readonly run: readonly Command[]; readonly sizeBytes?: number };
 };
 
 /** An address of the outer world that leads to the instances of an external terminal. */

@@ -1,4 +1,10 @@
-import { type BlueprintAppliance, exitsOf, type InstanceName, portsOf } from '../model/blueprint.ts';
+import {
+  type BlueprintAppliance,
+  exitsOf,
+  type ImageSource,
+  type InstanceName,
+  portsOf,
+} from '../model/blueprint.ts';
 import { servicesWith } from '../model/image-defaults.ts';
 import type { Desired, InstanceState, PolicyRule, RenderScope, VolumeState } from '../model/step.ts';
 import { externalName } from './allocate.ts';
@@ -149,8 +155,15 @@ function instanceState(view: DeploymentView, instance: InstanceName, gateway: st
     services: servicesWith(appliance.services, defaults),
     hooks: appliance.hooks,
     ...(health && { health }),
-    ...(appliance.image.kind === 'disk' && { boot: { run: appliance.image.run } }),
+    ...(appliance.image.kind === 'disk' && { boot: bootOf(appliance.image) }),
   };
+}
+
+function bootOf({
+  run,
+  sizeBytes,
+}: Extract<ImageSource, { readonly kind: 'disk' }>): NonNullable<InstanceState['boot']> {
+  return { run, ...(sizeBytes !== undefined && { sizeBytes }) };
 }
 
 function waitsOf(

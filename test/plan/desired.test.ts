@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Blueprint } from '../../engine/model/blueprint.ts';
+import type { Blueprint, BlueprintAppliance } from '../../engine/model/blueprint.ts';
 import type { InstanceState } from '../../engine/model/step.ts';
 import { allocate } from '../../engine/plan/allocate.ts';
 import type { DesiredRequest } from '../../engine/plan/deployment-view.ts';
@@ -63,6 +63,23 @@ test('the layers of an image of others belong together, those of contents and of
 
   t.is(instance(parts, 'web.1').joined, layers);
   t.is(instance(parts, 'db.1').joined, undefined);
+});
+
+test('a whole disk keeps its commands and the size that its appliance asks for', (t) => {
+  const blueprint = guestbook();
+  const disk = {
+    kind: 'disk',
+    path: 'x.qcow2',
+    digest: blueprint.appliances[0]?.uses.digest ?? 'sha256:',
+    run: [],
+  } as const;
+  const bootWith = (image: BlueprintAppliance['image']) => {
+    const appliances = blueprint.appliances.map((one) => (one.path === 'web' ? { ...one, image } : one));
+    return instance(request({ ...blueprint, appliances }), 'web.1').boot;
+  };
+
+  t.deepEqual(bootWith(disk), { run: [] });
+  t.deepEqual(bootWith({ ...disk, sizeBytes: 5 }), { run: [], sizeBytes: 5 });
 });
 
 test('an out terminal has the instances at the other end as peers, an in those that may connect', (t) => {

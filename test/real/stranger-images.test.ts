@@ -35,8 +35,8 @@ test('images that Dockerfiles made run as one application, one of them out of a 
     result.instances.map((one: { name: string; healthy: boolean }) => [one.name, one.healthy]),
     [
       ['bare.1', true],
-      ['front.1', true],
       ['small.1', true],
+      ['front.1', true],
     ],
   );
   t.regex(up.stdout, /front: its image keeps data in \/srv\/data/);

@@ -10,7 +10,7 @@ import { packageCache, testHome } from './support/test-home.ts';
 
 const name = 'whole';
 // raised whenever the script makes another disk
-const disk = join(testHome, 'disks/debian-1.qcow2');
+const disk = join(testHome, 'disks/debian-2.qcow2');
 let folder: string;
 
 test.before(async () => {
@@ -53,6 +53,9 @@ test('a stock Debian boots from its own disk and follows the seed', async (t) =>
   t.regex(page, /^peer: 10\.\d+\.\d+\.\d+ +back$/m);
   t.regex(page, /^through the wire: hello from the back$/m);
   t.regex(page, /^init: systemd$/m);
+  t.regex(page, /^root: +5G$/m);
+  t.regex(page, /^boot: BIOS$/m);
+  t.regex(page, /^network: 50-cloud-init\.yaml$/m);
 
   const exec = await sheaf('exec', name, 'sys.1', '--', 'true');
   t.is(exec.code, 120);
@@ -85,7 +88,7 @@ terminals:
 properties: {greeting: {type: string}}
 resources: {cpu: {default: 1}, memory: {default: 384MiB}}
 volumes: {data: {kind: data, mount: /srv/data, size: {default: 64MiB}}}
-image: {disk: debian.qcow2, run: [[sh, /etc/page.sh]]}
+image: {disk: debian.qcow2, size: 5GiB, run: [[sh, /etc/page.sh]]}
 files: [{path: /etc/page.sh, template: page.njk, mode: "0640", owner: "root:daemon"}]
 health: {http: {terminal: web, path: /}, timeout: 5s}
 `,
@@ -98,6 +101,10 @@ health: {http: {terminal: web, path: /}, timeout: 5s}
   echo "peer: $(getent hosts back)"
   echo "through the wire: $(busybox wget -qO - http://back:8080/)"
   echo "init: $(cat /proc/1/comm)"
+  echo "root: $(df --output=size -BG / | tail -n 1)"
+  echo "boot: $(test -e /sys/firmware/efi && echo UEFI || echo BIOS)"
+  echo "network: $(ls /etc/netplan)"
+  echo "seed: $(cut -d: -f1 /run/cloud-init/ds-identify.log | tail -n 1) $(cat /run/cloud-init/cloud-id)"
 } >/srv/www/index.html
 systemd-run busybox httpd -f -p 8080 -h /srv/www
 `,

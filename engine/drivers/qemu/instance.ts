@@ -16,6 +16,7 @@ import type { DriverContext } from './context.ts';
 import { diskSources } from './disk-source.ts';
 import { ensureDisk, exists } from './disks.ts';
 import { findMachines, isSame } from './find-machines.ts';
+import { firmwareFor } from './firmware.ts';
 import { endConsole, startMachine } from './launch.ts';
 import { type RuntimeFiles, runtimeFiles } from './layout.ts';
 import { bootShareOf, machineDigest, machineOf, readOnlyDisk, shareOf } from './machine.ts';
@@ -207,10 +208,14 @@ async function openSystem(
   context: DriverContext,
   { deployment, record, signal }: InstanceGoal,
   kit: Kit,
-): Promise<{ readonly kernel?: Machine['kernel']; readonly system: readonly Disk[] }> {
+): Promise<Pick<Machine, 'kernel' | 'firmware'> & { readonly system: readonly Disk[] }> {
   const { key: instance, state } = record;
   const disk = diskOf(state.layers);
-  if (disk !== undefined) return { system: [await makeTop(context, { deployment, instance }, disk, signal)] };
+  if (disk !== undefined) {
+    const firmware = await firmwareFor(context.blobs.path(disk.digest), instance);
+    const place = { deployment, instance, sizeBytes: state.boot?.sizeBytes ?? 0 };
+    return { ...firmware, system: [await makeTop(context, place, disk, signal)] };
+  }
   const system: Disk[] = [];
   for (const [index, source] of diskSources(state).entries())
     system.push(readOnlyDisk(`layer${index}`, await ensureDisk(context, source, signal)));

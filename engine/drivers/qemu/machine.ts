@@ -44,6 +44,7 @@ export function machineOf(
   parts: {
     readonly accelerator: Machine['accelerator'];
     readonly kernel?: Machine['kernel'];
+    readonly firmware?: string;
     /** What the instance boots from: the image's layers and the kit's modules, or a disk of its own. */
     readonly system: readonly Disk[];
     readonly volumes: readonly Pick<Disk, 'serial' | 'file' | 'sizeBytes'>[];
@@ -59,6 +60,7 @@ export function machineOf(
     cpus: wholeCores(state.cpuMillicores),
     memoryMebibytes: Math.ceil((state.memoryBytes + guestOverheadBytes) / mebibyte),
     ...(parts.kernel && { kernel: parts.kernel }),
+    ...(parts.firmware !== undefined && { firmware: parts.firmware }),
     disks: [
       ...parts.system,
       readOnlyDisk('seed', parts.files.seed),

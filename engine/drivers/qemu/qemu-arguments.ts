@@ -23,6 +23,8 @@ export type Machine = {
   readonly memoryMebibytes: number;
   /** Absent when the first disk boots by itself. */
   readonly kernel?: { readonly file: string; readonly initramfs: string };
+  /** Of a machine whose first disk boots by UEFI; QEMU's own BIOS when absent. It lies among the system's programs. */
+  readonly firmware?: string;
   readonly disks: readonly Disk[];
   /** A machine that only proves that it boots has none. */
   readonly network?: { readonly tap: string; readonly mac: string };
@@ -61,7 +63,7 @@ export function qemuFiles(
  *
  * Paths travel in JSON, where no comma ends an option. The board carries nothing that the kit does not drive, no option
  * ROM is loaded, and a reboot ends the process, so that a machine which runs is always one that we started. A disk that
-boots by itself is booted by QEMU's BIOS and may start again.
+ * boots by itself may start again.
  */
 export function qemuArguments(machine: Machine): readonly string[] {
   const { sockets, network } = machine;
@@ -80,6 +82,7 @@ export function qemuArguments(machine: Machine): readonly string[] {
     ...(machine.kernel
       ? ['-kernel', machine.kernel.file, '-initrd', machine.kernel.initramfs, '-append', kernelCommandLine]
       : []),
+    ...(machine.firmware === undefined ? [] : ['-bios', machine.firmware]),
     // stdin is /dev/null; stdout is the log's
     ...['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ...['-chardev', `socket,id=monitor,server=on,wait=off,path=${escaped(sockets.qmp)}`],

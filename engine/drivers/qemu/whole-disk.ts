@@ -28,17 +28,17 @@ export function topPath(
 }
 
 /**
- * Makes the disk that an instance boots from: its image, never written, below an empty one.
+ * Makes the disk that an instance boots from: its image, never written, below an empty one of at least `sizeBytes`.
  *
  * @throws EngineError BLOB_CORRUPT when the image is no disk that stands alone; DISK_FULL
  */
 export async function makeTop(
   context: DriverContext,
-  place: { readonly deployment: string; readonly instance: string },
+  place: { readonly deployment: string; readonly instance: string; readonly sizeBytes: number },
   image: Descriptor,
   signal: AbortSignal,
 ): Promise<Disk> {
-  const sizeBytes = await soundDisk(context, image.digest);
+  const sizeBytes = Math.max(await soundDisk(context, image.digest), place.sizeBytes);
   const path = topPath(context, place.deployment, place.instance);
   const draft = join(context.drafts, crypto.randomUUID());
   try {

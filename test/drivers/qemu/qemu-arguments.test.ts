@@ -44,6 +44,13 @@ test('a disk that boots by itself is booted by the BIOS, lies below what is writ
   t.like(drive.backing, { 'read-only': true, backing: null, file: { filename: '/blobs/disk' } });
 });
 
+test("firmware is named where a machine has its own, and stays QEMU's where it has none", (t) => {
+  const args = qemuArguments({ ...machine, firmware: '/usr/share/x.fd' });
+
+  t.is(args[args.indexOf('-bios') + 1], '/usr/share/x.fd');
+  t.false(qemuArguments(machine).includes('-bios'));
+});
+
 test('a machine without a network has no network device', (t) => {
   const { network: _, ...alone } = machine;
 
