@@ -5,6 +5,7 @@ import { addAdopt } from './commands/adopt.ts';
 import { addBuild } from './commands/build.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
+import { addConfirm } from './commands/confirm.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addDown } from './commands/down.ts';
 import { addEvents } from './commands/events.ts';
@@ -15,6 +16,7 @@ import { addInspect } from './commands/inspect.ts';
 import { addKey } from './commands/key.ts';
 import { addLock } from './commands/lock.ts';
 import { addLogs } from './commands/logs.ts';
+import { addMove } from './commands/move.ts';
 import { addPack } from './commands/pack.ts';
 import { addPlan } from './commands/plan.ts';
 import { addPool } from './commands/pool.ts';
@@ -29,6 +31,7 @@ import { addService } from './commands/service.ts';
 import { addSign } from './commands/sign.ts';
 import { addState } from './commands/state.ts';
 import { addStatus } from './commands/status.ts';
+import { addUndo } from './commands/undo.ts';
 import { addUp } from './commands/up.ts';
 import { addVerify } from './commands/verify.ts';
 import { addWatch } from './commands/watch.ts';
@@ -66,6 +69,9 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addScale,
   addRepair,
   addWatch,
+  addMove,
+  addConfirm,
+  addUndo,
   addDown,
   addPool,
   addDoctor,

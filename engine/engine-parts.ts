@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { buildApart } from './build-apart.ts';
 import type { Digest } from './digest.ts';
@@ -12,6 +13,8 @@ import { findKit } from './images/kit.ts';
 import { listenRefusal } from './listen-refusal.ts';
 import type { Pool } from './model/pool.ts';
 import type { DeploymentRecord } from './model/store.ts';
+import type { MoveContext } from './move/context.ts';
+import { volumeCopier } from './move/copy-volume.ts';
 import { openState, type State } from './open-state.ts';
 import { type OpenOuterAppliances, openOuterAppliances } from './packing/outer-appliances.ts';
 import { currentProcess, isAlive } from './process-identity.ts';
@@ -136,6 +139,20 @@ export class EngineParts {
     const record = await store.deployment(owner, name);
     if (!record) throw deploymentMissing(name);
     return await this.runContext(this.pool(record.pool), options);
+  }
+
+  /** Gives what a move takes. */
+  async moveContext(options: CallOptions): Promise<MoveContext> {
+    const { store, blobs } = await this.open();
+    const { clock, newId } = this.options;
+    return {
+      ...options,
+      ...{ store, clock, newId, isAlive },
+      holder: currentProcess(),
+      contextOf: async (pool) => await this.runContext(this.pool(pool), options),
+      hasBlob: async (digest) => await blobs.has(digest),
+      copyVolume: volumeCopier(() => randomBytes(32).toString('hex')),
+    };
   }
 
   /** Gives what operations on many deployments take, one after the other. */

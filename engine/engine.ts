@@ -34,12 +34,14 @@ import { writeTemplate } from './init/write-template.ts';
 import { exitsOf, instancesOf } from './model/blueprint.ts';
 import type { NeededImage } from './model/closure.ts';
 import type { Diagnosis } from './model/diagnosis.ts';
+import { isAside } from './model/move.ts';
 import type { Capabilities, Pool, Server } from './model/pool.ts';
 import type { Pruned, PruneLimits } from './model/pruned.ts';
 import type { DataDecision, DeployRequest, GraphFormat } from './model/request.ts';
 import type { DeploymentStatus, DeploymentSummary, LoggedEvent, PlanReport } from './model/status.ts';
 import type { DeploymentRecord } from './model/store.ts';
 import type { TemplateKind } from './model/template-kind.ts';
+import { confirmMove, move, resumeMove, rollBackMove, undoMove } from './move/move.ts';
 import { restoreHome } from './open-state.ts';
 import { filesToPack } from './packing/files-to-pack.ts';
 import { withoutInputs } from './packing/load-packed.ts';
@@ -274,8 +276,34 @@ export class Engine {
     const { store } = await this.#parts.open();
     if (name !== undefined && !(await store.deployment(owner, name))) throw deploymentMissing(name);
     const list = async (): Promise<readonly DeploymentRecord[]> =>
-      (await store.deployments()).filter((record) => name === undefined || record.name === name);
+      (await this.#valid()).filter((record) => name === undefined || record.name === name);
     await watch(openWatch(this.#parts.contextsOf(options), limits), list, limits, options.signal);
+  }
+
+  /**
+   * Moves a deployment with its data to another pool, or goes on with that. The old copy stays, held, until
+   * {@link confirmMove} or {@link undoMove}.
+   *
+   * @throws EngineError as `move` of the move folder
+   */
+  async move(name: string, to: string, options: CallOptions): Promise<DeploymentStatus> {
+    this.#parts.pool(to);
+    return await move(await this.#parts.moveContext(options), { owner, name, to });
+  }
+
+  /** Returns from a move that is not decided yet. @throws EngineError as `rollBackMove` */
+  async rollBackMove(name: string, options: CallOptions): Promise<DeploymentStatus> {
+    return await rollBackMove(await this.#parts.moveContext(options), { owner, name });
+  }
+
+  /** Removes the old copy of a deployment that was moved. @throws EngineError as `confirmMove` */
+  async confirmMove(name: string, options: CallOptions): Promise<DeploymentStatus> {
+    return await confirmMove(await this.#parts.moveContext(options), { owner, name });
+  }
+
+  /** Takes a deployment that was moved back, with what was written since unless that is given up. @throws EngineError as `undoMove` */
+  async undoMove(name: string, discards: boolean, options: CallOptions): Promise<DeploymentStatus> {
+    return await undoMove(await this.#parts.moveContext(options), { owner, name, discards });
   }
 
   /** Stops a deployment and removes it. @throws EngineError DEPLOYMENT_MISSING */
@@ -293,6 +321,7 @@ export class Engine {
 
   /** Brings one deployment back to what is recorded of it, without its source. @throws EngineError as `bringBack` */
   async upRecorded(name: string, options: CallOptions): Promise<DeploymentStatus | null> {
+    await resumeMove(await this.#parts.moveContext(options), { owner, name });
     const run = await this.#parts.runContextOf(name, options);
     await bringBack(run, { owner, name });
     return (await run.store.deployment(owner, name)) ? await status(run, owner, name) : null;
@@ -300,8 +329,12 @@ export class Engine {
 
   /** Brings every deployment back to what is recorded of it. @throws EngineError DEPLOYMENTS_FAILED when one did not come */
   async upAll(options: CallOptions): Promise<readonly Arrival[]> {
-    const { store } = await this.#parts.open();
-    return await bringAll(await store.deployments(), this.#parts.contextsOf(options), options.signal);
+    const context = await this.#parts.moveContext(options);
+    const contextsOf = this.#parts.contextsOf(options);
+    return await bringAll(await this.#valid(), contextsOf, options.signal, async (record) => {
+      const isResumed = await resumeMove(context, record);
+      return (isResumed && (await context.store.deployment(record.owner, record.name))) || record;
+    });
   }
 
   /** Stops the machines of every deployment in good order, because the server goes down. @returns names */
@@ -312,10 +345,9 @@ export class Engine {
 
   /** Lists deployments, observed now. A pool that cannot be asked does not hold up the others. */
   async list(options: CallOptions): Promise<readonly DeploymentSummary[]> {
-    const { store } = await this.#parts.open();
     const limit = pLimit(observedAtOnce);
     const contextOf = this.#parts.contextsOf(options);
-    const records = await store.deployments();
+    const records = await this.#valid();
     return await Promise.all(records.map((record) => limit(() => summarize(record, contextOf))));
   }
 
@@ -354,8 +386,7 @@ export class Engine {
 
   /** Names what is recorded, without observing anything. */
   async recorded(): Promise<readonly { readonly name: string; readonly instances: readonly string[] }[]> {
-    const { store } = await this.#parts.open();
-    return (await store.deployments()).map((record) => ({
+    return (await this.#valid()).map((record) => ({
       name: record.name,
       instances: instanceNames(record, undefined),
     }));
@@ -441,6 +472,12 @@ export class Engine {
       isReplacing,
       at: clock(),
     });
+  }
+
+  /** Lists the deployments that users know: of one that is moved the copy that is valid. */
+  async #valid(): Promise<readonly DeploymentRecord[]> {
+    const { store } = await this.#parts.open();
+    return (await store.deployments()).filter(({ name }) => !isAside(name));
   }
 
   /** Lets go of everything that is open; deployments run on. Another engine of this process must not have the same home. */

@@ -1,4 +1,4 @@
-import type { DeploymentSummary } from '../../engine/model/status.ts';
+import type { DeploymentStatus, DeploymentSummary } from '../../engine/model/status.ts';
 import type { Host } from '../host.ts';
 import { visibleLine } from './visible.ts';
 
@@ -37,4 +37,18 @@ export function moveAdvice(
     ...why,
     `Go on with: ${again}${isOpen ? `, or return with: ${program} move ${name} --rollback` : ''}`,
   ];
+}
+
+/** Writes what a successful `move` ends with: where it works now, and the decision that waits. */
+export function formatMoved(
+  status: DeploymentStatus,
+  host: Pick<Host, 'style' | 'program'>,
+  now = Date.now(),
+): string {
+  const endpoints = status.endpoints.map(({ name, url }) => `  ${name}  ${host.style.cyan(url)}`);
+  return [
+    `${host.style.bold(status.name)} works on ${status.pool}: ${status.application} ${status.version}`,
+    ...(endpoints.length > 0 ? ['endpoints:', ...endpoints] : []),
+    ...moveAdvice(status, now, host),
+  ].join('\n');
 }

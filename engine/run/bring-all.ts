@@ -15,7 +15,7 @@ const atOnce = 4;
  * Brings every deployment back to what is recorded of it; one that fails leaves the others going on.
  *
  * @param contextOf - made anew for each, since each has a pool of its own
- * @param before - goes on with what stands above a single operation
+ * @param before - goes on with what stands above a single operation, and gives the record that is valid then
  * @returns in the order of the records, those that were stopped on request too
  * @throws EngineError DEPLOYMENTS_FAILED with `details.failed` {name: message} and `details.deployments`;
  *   OPERATION_INTERRUPTED
@@ -24,7 +24,7 @@ export async function bringAll(
   records: readonly DeploymentRecord[],
   contextOf: (record: DeploymentRecord) => Promise<RunContext>,
   signal: AbortSignal,
-  before: (record: DeploymentRecord) => Promise<void> = async () => undefined,
+  before: (record: DeploymentRecord) => Promise<DeploymentRecord> = async (record) => record,
 ): Promise<readonly Arrival[]> {
   const limit = pLimit(atOnce);
   const failures = new Map<string, EngineError>();
@@ -34,8 +34,8 @@ export async function bringAll(
         const { name, owner } = record;
         try {
           if (signal.aborted) throw interrupted(name, false);
-          await before(record);
-          return [{ name, owner, state: await bringBack(await contextOf(record), { owner, name }) }];
+          const context = await contextOf(await before(record));
+          return [{ name, owner, state: await bringBack(context, { owner, name }) }];
         } catch (cause) {
           failures.set(name, asEngineError(cause));
           return [];

@@ -30,6 +30,8 @@ const wrongLines: readonly { readonly args: readonly string[]; readonly says: Re
   { args: ['scale', 'shop'], says: /missing required argument 'appliance=count'/ },
   { args: ['scale', 'shop', 'web=many'], says: /Write it as appliance=count/ },
   { args: ['scale', 'shop', 'web=2', 'web=3'], says: /web is given twice/ },
+  { args: ['move', 'shop'], says: /either --to POOL or --rollback/ },
+  { args: ['move', 'shop', '--to', 'docker', '--rollback'], says: /either --to POOL or --rollback/ },
   { args: ['watch', '--interval', '0s'], says: /at least 1s/ },
   { args: ['watch', '--patience', 'soon'], says: /number and a unit/ },
   { args: ['pool', 'lst'], says: /unknown command 'lst'\n.*Did you mean list/ },
@@ -66,7 +68,7 @@ test('help names every verb and exits 0', async (t) => {
   const run = await runCli(['--help']);
 
   t.is(run.code, 0);
-  for (const verb of 'init check graph lock build sbom plan up status logs exec events scale repair watch down pool doctor completion'.split(
+  for (const verb of 'init check graph lock build sbom plan up status logs exec events scale repair watch move confirm undo down pool doctor completion'.split(
     ' ',
   ))
     t.regex(run.stdout, new RegExp(`^  ${verb} `, 'm'));
@@ -99,6 +101,9 @@ for (const verb of [
   'scale',
   'repair',
   'watch',
+  'move',
+  'confirm',
+  'undo',
   'down',
   'pool show',
 ])
@@ -111,6 +116,13 @@ for (const verb of [
     t.regex(run.stdout, /--home <dir>/);
     t.is(run.stderr, '');
   });
+
+test('an undo that names another deployment to be given up changes nothing and exits 8', async (t) => {
+  const run = await runCli(['undo', 'shop', '--discard-changes', 'shoe', '--json']);
+
+  t.is(run.code, 8);
+  t.is(JSON.parse(run.stdout).error.code, 'DATA_UNDECIDED');
+});
 
 test('down without a word about the data changes nothing and exits 8', async (t) => {
   const runs = [

@@ -7,11 +7,11 @@ import type { EventBody } from '../../engine/model/event.ts';
 import type { Pool } from '../../engine/model/pool.ts';
 import type { Store } from '../../engine/model/store.ts';
 import type { MoveContext } from '../../engine/move/context.ts';
+import { volumeCopier } from '../../engine/move/copy-volume.ts';
 import type { RunContext } from '../../engine/run/context.ts';
 import { openStore } from '../../engine/store/store.ts';
 import { sampleContext, scratchFolder } from '../sample/context.ts';
 import { mortal } from '../sample/mortal.ts';
-import { copyFiles } from './copy-files.ts';
 
 /** Two pools with one store, which outlive those who work on them. */
 export type Street = {
@@ -101,7 +101,7 @@ function streetOf(home: string, cells: Readonly<Record<PoolName, Cells>>): Stree
         ...runContext('near'),
         contextOf: async (pool) => runContext(pool === 'far' ? 'far' : 'near'),
         hasBlob: async () => true,
-        copyVolume: copyFiles,
+        copyVolume: volumeCopier(() => 'key'),
         ...parts.move,
       };
       const end = await Promise.race([act(context).then(() => 'done'), who.death.then(() => 'killed')]);
