@@ -42,6 +42,7 @@ export type { JudgeSignatures, SignatureVerdict } from './signatures.ts';
 export { makeKey, readSigningKey, type SigningKey } from './trust/key.ts';
 export type { TrustPolicy } from './trust/policy.ts';
 export { readPolicy } from './trust/read-policy.ts';
+export { requireFresh } from './trust/statement.ts';
 export { type KnownKey, listKeys, type PolicyListing, revokeKey, trustKey } from './trust/trust-key.ts';
 export { type CatalogCall, writeBundle } from './write-bundle.ts';
 export { yank } from './yank.ts';

@@ -22,21 +22,27 @@ export async function* watchLayer(
   const unpacker = layerUnpacker(part.mediaType);
   const measuring = measure(part, unpacker);
   measuring.catch(() => undefined); // told where it is awaited
+  let fault: { readonly cause: unknown } | undefined;
+  const noteFault = (cause: unknown): void => {
+    if (cause instanceof EngineError) throw cause;
+    fault ??= { cause };
+  };
   try {
     for await (const chunk of content) {
-      if (!unpacker.write(chunk)) await Promise.race([once(unpacker, 'drain'), measuring]);
+      if (fault === undefined && !unpacker.write(chunk))
+        await Promise.race([once(unpacker, 'drain'), measuring]).catch(noteFault);
       yield chunk;
     }
-    unpacker.end();
-    const found = await measuring;
+    // so far the bytes could still have been damaged, which their digest tells better than what unpacks them
+    if (fault === undefined) unpacker.end();
+    const found = await measuring.catch(noteFault);
+    if (fault !== undefined)
+      throw refusal('BUNDLE_UNREADABLE', `holds the layer ${part.digest}, which cannot be unpacked`, fault);
     if (diffId !== undefined && found !== diffId)
       throw refusal(
         'BUNDLE_CONTRADICTORY',
         `holds the layer ${part.digest}, which does not unpack to what its image says`,
       );
-  } catch (cause) {
-    if (cause instanceof EngineError) throw cause;
-    throw refusal('BUNDLE_UNREADABLE', `holds the layer ${part.digest}, which cannot be unpacked`, { cause });
   } finally {
     unpacker.destroy();
   }

@@ -27,11 +27,11 @@ export function signStatement(subject: Omit<Statement, 'signedAt'>, key: Signing
   );
 }
 
-/** Refuses to sign with a key that has ended: nobody would take it. @throws EngineError KEY_EXPIRED */
+/** Refuses to sign or vouch with a key that has ended: nobody would take it. @throws EngineError KEY_EXPIRED */
 export function requireFresh({ name, expires }: SigningKey, now: number): void {
   if (expires === undefined || now < expires) return;
   throw new EngineError('KEY_EXPIRED', `the key ${name} ended on ${new Date(expires).toISOString()}`, {
-    hint: 'Make the next one with sheaf key new --after; the old one vouches for it.',
+    hint: 'Make a new key, and have it trusted anew. Before a key ends, sheaf key new --after makes one that it vouches for.',
   });
 }
 

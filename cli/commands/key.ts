@@ -1,7 +1,7 @@
 import { access, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { makeKey } from '../../catalog/index.ts';
+import { makeKey, requireFresh } from '../../catalog/index.ts';
 import { EngineError } from '../../engine/errors.ts';
 import { parseDuration } from '../../engine/units.ts';
 import { writeWhole } from '../../engine/whole-file.ts';
@@ -50,6 +50,8 @@ export function addKey(program: Command, run: RunVerb): void {
             : await (await host.catalogs()).readKey(options.after, options.afterPassphraseFile);
         const passphrase = options.plain ? undefined : await newPassphrase(host, options.passphraseFile);
         const now = Date.now();
+        // what it vouches for after its end counts for nothing
+        if (after !== undefined) requireFresh(after, now);
         const made = makeKey({
           name: place.split('/').at(-1) ?? place,
           now,

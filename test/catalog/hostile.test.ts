@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -261,6 +262,13 @@ const mutilations: readonly Mutilation[] = [
     code: 'BUNDLE_DIGEST_WRONG',
     archive: (entries) =>
       rawTar(entries.map((entry, at) => (at === entries.length - 1 ? flipped(entry) : entry))),
+  },
+  {
+    what: 'a flipped bit at the beginning of a large layer',
+    code: 'BUNDLE_DIGEST_WRONG',
+    archive: (entries) =>
+      rawTar(entries.map((entry) => (entry.content.length > 2 ** 20 ? flipped(entry) : entry))),
+    sample: { tar: randomBytes(2 ** 21) },
   },
   {
     what: 'a part longer than it says',

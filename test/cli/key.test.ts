@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { packFile } from '../../catalog/index.ts';
@@ -46,6 +46,20 @@ test('keys are trusted, rotated and revoked by the program alone', async (t) => 
   const policy = join(folder, 'config/sheaf/trust.yaml');
   t.is(statSync(policy).mode & 0o777, 0o600);
   t.regex(readFileSync(join(folder, 'config/sheaf/keys/acme.pub'), 'utf8'), /PUBLIC KEY/);
+});
+
+test('a key that has ended neither signs nor vouches for the next one', async (t) => {
+  const { folder, sheaf, answer } = openDesk(t);
+  await packFile({ ...sampleBundle(), file: join(folder, 'x.sheaf') }, quiet);
+  await answer('key-new', 'key', 'new', 'acme', '--plain', '--expires', '1ms');
+
+  const runs = [
+    await sheaf('sign', 'x.sheaf', '--key', 'acme.key'),
+    await sheaf('key', 'new', 'next', '--plain', '--after', 'acme.key'),
+  ];
+
+  for (const { stdout } of runs) t.is(JSON.parse(stdout).error.code, 'KEY_EXPIRED');
+  t.false(existsSync(join(folder, 'next.key')));
 });
 
 test('what is no public key, an unfit name, or one that another key has is refused, and nothing changes', async (t) => {
