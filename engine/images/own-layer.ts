@@ -6,6 +6,7 @@ import { fetchLists, fetchPackages, inRootScript, installPackages, openApt } fro
 import type { BaseLayer } from './base-layer.ts';
 import type { BuildContext } from './context.ts';
 import { orImageFailed } from './image-failure.ts';
+import { freeSpace, keepingRoom, usualRoom } from './keep-room.ts';
 import { type StoredLayer, storeLayer } from './layer-blob.ts';
 import { withLicenses } from './licenses.ts';
 import { runInNamespace } from './namespace.ts';
@@ -103,7 +104,11 @@ async function runSetup(script: string, root: string, folder: string, signal: Ab
   const file = join(folder, 'setup');
   await writeFile(file, script, { mode: 0o700 });
   try {
-    await runInNamespace('sh', [inRootScript, root, 'setup', file], { hasNetwork: false, signal, timeoutMs });
+    const run = async (stop: AbortSignal) =>
+      await runInNamespace('sh', [inRootScript, root, 'setup', file], {
+        ...{ hasNetwork: false, signal: stop, timeoutMs },
+      });
+    await keepingRoom(run, () => freeSpace(folder), usualRoom, signal);
   } catch (error) {
     const hint = 'Correct the script; it runs as root, without a network.';
     throw orImageFailed(error, 'the set-up script', hint);
