@@ -15,14 +15,14 @@ export async function requireStored(
   { steps }: Plan,
   deployment: string,
 ): Promise<void> {
-  const parts = new Map<Digest, string>();
+  const parts: [Digest, string][] = [];
   for (const step of steps) {
     if (step.action !== 'ensure') continue;
     if (step.kind === 'image')
-      for (const { digest } of step.desired.layers) parts.set(digest, `the image ${step.key}`);
+      for (const { digest } of step.desired.layers) parts.push([digest, `the image ${step.key}`]);
     if (step.kind !== 'instance') continue;
-    parts.set(step.desired.kit, `the guest kit of ${step.key}`);
-    for (const { template } of step.desired.files) parts.set(template, `a template of ${step.key}`);
+    parts.push([step.desired.kit, `the guest kit of ${step.key}`]);
+    for (const { template } of step.desired.files) parts.push([template, `a template of ${step.key}`]);
   }
   const missing: string[] = [];
   for (const [digest, what] of parts) if (!(await isStored(digest))) missing.push(what);

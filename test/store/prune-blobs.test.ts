@@ -81,9 +81,11 @@ test('who asks for a blob marks it as used', async (t) => {
   const laterMs = Date.now() + 3_600_000;
   const later = await openBlobs(folder, { temporary: scratch, clock: () => laterMs });
 
+  const page = await blobs.write('a page');
   await later.has(rubbish);
+  await later.write('a page');
 
-  t.is(statSync(blobs.path(rubbish)).mtimeMs, laterMs);
+  for (const digest of [rubbish, page]) t.is(statSync(blobs.path(digest)).mtimeMs, laterMs);
 });
 
 test('a plan that is not carried out to its end keeps what it names', async (t) => {
