@@ -1,7 +1,7 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { checkout, testHome, testKit } from './support/test-home.ts';
@@ -41,6 +41,33 @@ for (const [title, suiteFile, lent] of [
     t.is(run.status, 0, run.stdout + run.stderr);
     t.deepEqual(await processesOf(), []);
   });
+
+test.serial(
+  'a deployment of a user lives, outlives the end of what holds its network, and goes without a trace',
+  async (t) => {
+    t.timeout(10 * 60_000);
+    const walk = fileURLToPath(new URL('support/user-walk.sh', import.meta.url));
+    const PATH = `${dirname(process.execPath)}:${process.env['PATH']}`;
+
+    const run = asTester(65_536, ['sh', walk, join(folder, 'home/state')], { PATH });
+
+    const acts = actsOf(run.stdout);
+    const last = (act: string) => JSON.parse(acts.get(act)?.said.split('\n').at(-1) ?? '');
+    t.deepEqual(
+      [...acts].filter(([, { code }]) => code !== '0').map(([act]) => act),
+      ['undeclared', 'other-port'],
+      run.stdout + run.stderr,
+    );
+    t.is(last('up').state, 'running');
+    t.regex(acts.get('declared')?.said ?? '', /^HTTP\/1\.[01] /);
+    t.is(last('bereft').state, 'degraded');
+    t.regex(last('bereft').reason, /network/);
+    t.is(last('healed').state, 'running');
+    t.is(acts.get('kept')?.said, 'kept');
+    t.is(acts.get('left')?.said, '');
+    t.deepEqual(await processesOf(), []);
+  },
+);
 
 test.serial('an image has the same digest as root gives it', async (t) => {
   t.timeout(15 * 60_000);
@@ -142,6 +169,15 @@ function asTester(
   });
 }
 
+/** Reads what user-walk.sh writes: by act, its exit code and what it said. */
+function actsOf(output: string): ReadonlyMap<string, { readonly code: string; readonly said: string }> {
+  const parts = output.split(/^== (\S+) (\d+)\n/m).slice(1);
+  const acts = new Map<string, { readonly code: string; readonly said: string }>();
+  for (let at = 0; at + 2 < parts.length; at += 3)
+    acts.set(parts[at] ?? '', { code: parts[at + 1] ?? '', said: (parts[at + 2] ?? '').trimEnd() });
+  return acts;
+}
+
 function digestIn({ stdout }: SpawnSyncReturns<string>): string {
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '').images[0].digest;
 }
@@ -152,6 +188,7 @@ async function processesOf(): Promise<readonly string[]> {
   for (const pid of await readdir('/proc')) {
     const status = /^\d+$/.test(pid) ? await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '') : '';
     const owner = Number(/^Uid:\t(\d+)/m.exec(status)?.[1] ?? 0);
+    if (/^State:\tZ/m.test(status)) continue; // it has ended; whoever started it does not look
     if (owner === uid || (owner > uid + 1_000_000 && owner < uid + 1_100_000)) found.push(`${pid} ${status}`);
   }
   return found;
