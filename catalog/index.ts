@@ -21,6 +21,7 @@ export { readSettings } from './read-settings.ts';
 export { openCredentials } from './registry/credentials.ts';
 export { openHttp } from './registry/http.ts';
 export { openImageFetcher } from './registry/image-fetcher.ts';
+export { readProxies } from './registry/proxies.ts';
 export { parseReference } from './registry/reference.ts';
 export { openRegistry, type Registry } from './registry/registry.ts';
 export { openUploadMemory } from './registry/upload-memory.ts';

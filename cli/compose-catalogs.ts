@@ -17,6 +17,7 @@ import {
   parseReference,
   type Registry,
   readPolicy,
+  readProxies,
   readSettings,
   readSigningKey,
   type SigningKey,
@@ -62,7 +63,7 @@ export function composeCatalogs(parts: CatalogParts): Catalogs {
     const known = registries.get(host);
     if (known) return known;
     const authorities = line.authorities === undefined ? [] : [await readFile(line.authorities, 'utf8')];
-    const http = openHttp({ authorities });
+    const http = openHttp({ authorities, proxies: readProxies(environment) });
     closing.push(() => http.close());
     const registry = openRegistry(host, {
       http,

@@ -2,8 +2,9 @@ import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { Readable } from 'node:stream';
 import { getCACertificates } from 'node:tls';
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
 import { type AddressKind, addressKind } from './address-kind.ts';
+import type { Proxies } from './proxies.ts';
 
 /** Bytes to send: at hand, or made anew for every attempt. */
 export type HttpBody = Uint8Array | { readonly size: number; open(): AsyncIterable<Uint8Array> };
@@ -43,6 +44,8 @@ export type HttpOptions = {
   readonly authorities?: readonly string[];
   /** Milliseconds without a byte after which an answer is given up; 30,000 when absent. */
   readonly silenceMs?: number;
+  /** Through whom hosts beyond this machine are reached; nobody when absent. Names are then looked up by the proxy. */
+  readonly proxies?: Proxies;
 };
 
 const maxHeaderBytes = 32 * 1024;
@@ -54,26 +57,34 @@ export class OutOfReachError extends Error {
 
 /** Opens a client for HTTP and HTTPS. */
 export function openHttp(options: HttpOptions = {}): Http {
-  const { authorities = [], silenceMs = 30_000 } = options;
-  const agents = new Map<string, Agent>();
+  const { authorities = [], silenceMs = 30_000, proxies = {} } = options;
+  const agents = new Map<string, Dispatcher>();
   const kinds = new Map<string, AddressKind>();
 
   // connections are shared only among requests of equal reach, so that none is used by who may not open it
-  const agentOf = (reach: ReadonlySet<AddressKind> | undefined): Agent => {
-    const key = reach === undefined ? 'all' : [...reach].sort().join();
+  const agentOf = (url: URL, reach: ReadonlySet<AddressKind> | undefined): Dispatcher => {
+    const proxy = isHere(url) ? undefined : proxies[url.protocol === 'https:' ? 'https' : 'http'];
+    const key = [proxy ?? '', reach === undefined ? 'all' : [...reach].sort().join()].join(' ');
     const known = agents.get(key);
     if (known) return known;
-    const agent = new Agent({
+    const tls = authorities.length > 0 ? { ca: [...getCACertificates('default'), ...authorities] } : {};
+    const settings = {
       connections: 16,
       headersTimeout: silenceMs,
       bodyTimeout: silenceMs,
       maxHeaderSize: maxHeaderBytes,
-      connect: {
-        timeout: Math.min(10_000, silenceMs),
-        lookup: guarded(reach, kinds),
-        ...(authorities.length > 0 && { ca: [...getCACertificates('default'), ...authorities] }),
-      },
-    });
+      connect: { timeout: Math.min(10_000, silenceMs), lookup: guarded(reach, kinds), ...tls },
+    };
+    const agent =
+      proxy === undefined
+        ? new Agent(settings)
+        : new EnvHttpProxyAgent({
+            ...settings,
+            httpProxy: proxy,
+            httpsProxy: proxy,
+            noProxy: proxies.except ?? '',
+            requestTls: tls,
+          });
     agents.set(key, agent);
     return agent;
   };
@@ -83,7 +94,7 @@ export function openHttp(options: HttpOptions = {}): Http {
       const host = url.hostname.replace(/^\[|\]$/g, '');
       if (isIP(host) !== 0 && reach !== undefined && !reach.has(addressKind(host))) throw outOfReach(host);
       const answer = await request(url, {
-        dispatcher: agentOf(reach),
+        dispatcher: agentOf(url, reach),
         method,
         headers: { ...headers, ...lengthOf(body) },
         signal,
@@ -104,6 +115,11 @@ export function openHttp(options: HttpOptions = {}): Http {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()));
     },
   };
+}
+
+/** Tells whether a host is this machine, which no proxy can reach for us. */
+function isHere({ hostname }: URL): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }
 
 /** Looks names up and notes where they led; a name's most internal address decides what it is. */
