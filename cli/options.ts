@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { parseDuration } from '../engine/units.ts';
 import type { ValueFiles } from './read-values.ts';
 
 /** Takes a folder; an empty text, such as an unset variable gives, is refused, not taken for the default. */
@@ -46,6 +47,17 @@ export function collectExposure(text: string, earlier: Exposures = {}): Exposure
     );
   if (Object.hasOwn(earlier, terminal)) throw new InvalidArgumentError(`${terminal} is given twice.`);
   return { ...earlier, [terminal]: { address, port } };
+}
+
+const secondMs = 1000;
+const dayMs = 86_400_000;
+
+/** Takes a time for which something is waited, in milliseconds: a second to a day. */
+export function takeDuration(text: string): number {
+  const duration = parseDuration(text);
+  if ('message' in duration) throw new InvalidArgumentError(duration.hint);
+  if (duration.value >= secondMs && duration.value <= dayMs) return duration.value;
+  throw new InvalidArgumentError('Take at least 1s and at most 1d.');
 }
 
 /** Writes the example that ends a verb's help. */

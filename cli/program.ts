@@ -24,6 +24,7 @@ import { addPrune } from './commands/prune.ts';
 import { addPublish } from './commands/publish.ts';
 import { addPull } from './commands/pull.ts';
 import { addRepair } from './commands/repair.ts';
+import { addRollback } from './commands/rollback.ts';
 import { addSbom } from './commands/sbom.ts';
 import { addScale } from './commands/scale.ts';
 import { addSearch } from './commands/search.ts';
@@ -33,6 +34,7 @@ import { addState } from './commands/state.ts';
 import { addStatus } from './commands/status.ts';
 import { addUndo } from './commands/undo.ts';
 import { addUp } from './commands/up.ts';
+import { addUpgrade } from './commands/upgrade.ts';
 import { addVerify } from './commands/verify.ts';
 import { addWatch } from './commands/watch.ts';
 import { addYank } from './commands/yank.ts';
@@ -67,6 +69,8 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addExec,
   addEvents,
   addScale,
+  addUpgrade,
+  addRollback,
   addRepair,
   addWatch,
   addMove,

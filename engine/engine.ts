@@ -56,16 +56,22 @@ import { checkTemplate } from './render/check-template.ts';
 import { type AdoptAnswer, adopt } from './run/adopt.ts';
 import { type Arrival, bringAll } from './run/bring-all.ts';
 import { bringBack } from './run/bring-back.ts';
+import type { RunContext } from './run/context.ts';
+import type { UpRequest } from './run/decide-up.ts';
 import { diagnose } from './run/diagnose.ts';
 import { type DownAnswer, down } from './run/down.ts';
+import { forget } from './run/forget.ts';
 import { haltAll } from './run/halt-all.ts';
+import { planUp } from './run/plan-up.ts';
 import { type PruneAnswer, type PruneRequest, prune } from './run/prune.ts';
 import { type LogChunk, readLogs } from './run/read-logs.ts';
 import { repair } from './run/repair.ts';
+import { type RevertRequest, revert } from './run/revert.ts';
 import { rollBack } from './run/roll-back.ts';
 import { scale } from './run/scale.ts';
 import { deploymentMissing, status, summarize } from './run/status.ts';
-import { planUp, up } from './run/up.ts';
+import { type MakeClosure, up } from './run/up.ts';
+import { upgrade } from './run/upgrade.ts';
 import { openWatch, type WatchLimits, watch } from './run/watch.ts';
 import { type BackupAnswer, backupState } from './store/backup.ts';
 import { pruneBlobs } from './store/prune-blobs.ts';
@@ -217,6 +223,23 @@ export class Engine {
 
   /** Tells what `up` would do, and why. Changes nothing. @throws EngineError as `up` does before it begins */
   async plan(request: DeployRequest, options: CallOptions): Promise<PlanReport> {
+    return await this.#plan(request, options, (upRequest) => upRequest);
+  }
+
+  /** Tells what `upgrade` would do, and why. Changes nothing. @throws EngineError as `upgrade` does before it begins */
+  async planUpgrade(request: DeployRequest, options: CallOptions): Promise<PlanReport> {
+    const pool = await this.#poolOf(request.name);
+    return await this.#plan({ ...request, pool }, options, (upRequest) => ({
+      ...upRequest,
+      isUpgrade: true,
+    }));
+  }
+
+  async #plan(
+    request: DeployRequest,
+    options: CallOptions,
+    meant: (upRequest: UpRequest) => UpRequest,
+  ): Promise<PlanReport> {
     const { store, blobs } = await this.#parts.open();
     return await prepareRequest(this.#parts, request, options, async (upRequest, { compiled }, packed) => {
       const { kitSources } = this.#parts.options;
@@ -224,16 +247,61 @@ export class Engine {
         ? { ...(await packedClosure(packed, upRequest.blueprint)), missing: [] }
         : await findClosure({ ...compiled, ...upRequest, kitSources }, { blobs, refs: store.refs });
       const run = await this.#parts.runContext(this.#parts.pool(request.pool), options);
-      return await planUp(run, upRequest, closure, missing);
+      return await planUp(run, meant(upRequest), closure, missing);
     });
   }
 
   /** Brings a deployment up, or resumes what was interrupted; returns when every instance is healthy. */
   async up(request: DeployRequest, options: CallOptions): Promise<DeploymentStatus> {
+    return await this.#bringUp(request, options, up);
+  }
+
+  /**
+   * Brings a deployment to another version, and back by itself when that fails; returns when every instance is healthy.
+   *
+   * @param patienceMs - how long it may take to get healthy, from the last progress; the usual time when absent
+   * @throws EngineError as `upgrade` of the run folder
+   */
+  async upgrade(
+    request: DeployRequest,
+    patienceMs: number | undefined,
+    options: CallOptions,
+  ): Promise<DeploymentStatus> {
+    const pool = await this.#poolOf(request.name);
+    return await this.#bringUp({ ...request, pool }, options, (run, upRequest, make) => {
+      const { limits } = run;
+      const patient = patienceMs === undefined ? limits : { ...limits, settleTimeoutMs: patienceMs };
+      return upgrade({ ...run, limits: patient }, upRequest, make);
+    });
+  }
+
+  /** Brings a deployment back to the version before. @throws EngineError as `revert` of the run folder */
+  async revert(name: string, data: RevertRequest['data'], options: CallOptions): Promise<DeploymentStatus> {
+    const run = await this.#parts.runContextOf(name, options);
+    return await revert(run, { owner, name, ...(data && { data }) });
+  }
+
+  /** Lets the version before go, with its snapshots. @throws EngineError as `forget` of the run folder */
+  async forget(name: string, options: CallOptions): Promise<DeploymentStatus> {
+    return await forget(await this.#parts.runContextOf(name, options), { owner, name });
+  }
+
+  async #poolOf(name: string): Promise<string> {
+    const { store } = await this.#parts.open();
+    const record = await store.deployment(owner, name);
+    if (!record) throw deploymentMissing(name);
+    return record.pool;
+  }
+
+  async #bringUp(
+    request: DeployRequest,
+    options: CallOptions,
+    act: (run: RunContext, upRequest: UpRequest, make: MakeClosure) => Promise<DeploymentStatus>,
+  ): Promise<DeploymentStatus> {
     return await prepareRequest(this.#parts, request, options, async (upRequest, { compiled }, packed) => {
       const { blueprint } = upRequest;
       const run = await this.#parts.runContext(this.#parts.pool(request.pool), options);
-      return await up(run, upRequest, async (signal) => {
+      return await act(run, upRequest, async (signal) => {
         const context = await this.#parts.buildContext({ ...options, signal });
         const { kitSources } = this.#parts.options;
         if (packed === undefined) return await makeClosure({ ...compiled, blueprint, kitSources }, context);

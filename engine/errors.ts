@@ -389,6 +389,12 @@ export const errorTable = {
     exit: 91,
     meaning: 'A volume is in use and cannot be written from outside.',
   },
+  UPGRADE_FAILED: {
+    fault: 'user',
+    http: 409,
+    exit: 94,
+    meaning: 'Another version did not come up as it has to, so the deployment went back to the one before.',
+  },
   VOLUME_FULL: { fault: 'world', http: 507, exit: 92, meaning: 'The data do not fit into a volume.' },
   VOLUME_UNUSABLE: {
     fault: 'world',

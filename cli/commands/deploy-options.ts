@@ -19,9 +19,16 @@ export type DeployOptions = {
 /** Adds the source and the options that say what is deployed, where and how. @param source - as commander writes it */
 export function takeDeployOptions(command: Command, source: '<source>' | '[source]'): Command {
   const named = source === '<source>' ? command.requiredOption.bind(command) : command.option.bind(command);
-  return takeCatalogOptions(named('--as <name>', "the deployment's name"))
-    .argument(source, "the application's folder or file, a bundle, or NAME@RANGE in a catalog")
-    .option('--pool <pool>', 'where it runs (default: local)')
+  const sourced = named('--as <name>', "the deployment's name").argument(
+    source,
+    "the application's folder or file, a bundle, or NAME@RANGE in a catalog",
+  );
+  return takeValueOptions(sourced).option('--pool <pool>', 'where it runs (default: local)');
+}
+
+/** Adds the options that say what a deployment is given, and which catalogs are asked. */
+export function takeValueOptions(command: Command): Command {
+  return takeCatalogOptions(command)
     .option('--set <name=value>', 'a parameter of the application; may be repeated', collectPair)
     .option(
       '--set-file <name=path>',

@@ -1,13 +1,11 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import { parseDuration } from '../../engine/units.ts';
+import type { Command } from 'commander';
 import type { RunVerb } from '../host.ts';
-import { example } from '../options.ts';
+import { example, takeDuration } from '../options.ts';
 import { reportLines } from '../output/reporter.ts';
 
 type WatchOptions = { readonly interval?: number; readonly patience?: number };
 
 const secondMs = 1000;
-const dayMs = 86_400_000;
 
 /** Adds `watch`: drift is told and healed as long as it runs. */
 export function addWatch(program: Command, run: RunVerb): void {
@@ -32,11 +30,4 @@ export function addWatch(program: Command, run: RunVerb): void {
           return 0;
         }),
     );
-}
-
-function takeDuration(text: string): number {
-  const duration = parseDuration(text);
-  if ('message' in duration) throw new InvalidArgumentError(duration.hint);
-  if (duration.value >= secondMs && duration.value <= dayMs) return duration.value;
-  throw new InvalidArgumentError('Take at least 1s and at most 1d.');
 }

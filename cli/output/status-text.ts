@@ -54,6 +54,7 @@ export function formatStatus(status: DeploymentStatus, { style, program }: Scene
       status.drift.map(({ kind, key, what }) => [kind, visibleLine(key), style.red(what)]),
     ),
   ];
+  if (status.previous) parts.push(previousText(status.name, status.previous, program));
   if (status.drift.length > 0 && status.state === 'degraded')
     parts.push(`Heal it with: ${program} repair ${status.name}`);
   parts.push(...moveAdvice(status, now, { program }));
@@ -65,6 +66,16 @@ export function formatStatus(status: DeploymentStatus, { style, program }: Scene
       `Its data are kept: up under this name takes them over, ${program} down ${status.name} --delete-data ${status.name} deletes them.`,
     );
   return parts.join('\n');
+}
+
+function previousText(
+  name: string,
+  { version, at, hasData }: NonNullable<DeploymentStatus['previous']>,
+  program: string,
+): string {
+  const since = new Date(at).toISOString().slice(0, 16).replace('T', ' ');
+  const how = hasData ? `--keep-data or --discard-changes ${name}` : '--keep-data';
+  return `It had version ${version} until ${since} UTC. Back: ${program} rollback ${name} ${how}`;
 }
 
 /** Writes what a successful `up` ends with: endpoints, instances, and what to type next. */

@@ -64,6 +64,8 @@ export type Drift = {
 
 /** Everything that was observed of a deployment. */
 export type DeploymentStatus = DeploymentSummary & {
+  /** The version to which `rollback` leads. `at`: when it was left, in milliseconds since 1970; `hasData`: whether its data of then are kept. */
+  readonly previous?: { readonly version: string; readonly at: number; readonly hasData: boolean };
   /** Empty while an operation is under way or unfinished, and of one that was stopped on request. */
   readonly drift: readonly Drift[];
   readonly endpoints: readonly {

@@ -7,7 +7,7 @@ import type { Blueprint } from './blueprint.ts';
 import type { BeginMoveRequest, BegunMove, MoveChange, MoveLease, MoveRecord } from './move.ts';
 import type { DataDecision } from './request.ts';
 import type { LoggedEvent } from './status.ts';
-import type { ObjectKind, ObjectStates, Plan } from './step.ts';
+import type { Desired, ObjectKind, ObjectStates, Plan } from './step.ts';
 
 /** By appliance path: how many replicas there shall be, as long as the description says the number that it said then. */
 export type ScaledReplicas = Readonly<
@@ -41,6 +41,20 @@ export type DeploymentSpec = {
   readonly lifecycle: 'active' | 'kept' | 'held';
   /** Counts the copies that had the valid data, from 1; of two copies the higher one is the newer. 1 when absent. */
   readonly dataGeneration?: number;
+  /** The version before this one, to which it can be brought back; absent where there was none, or it was let go. */
+  readonly before?: PreviousVersion;
+};
+
+/** A version that a deployment had, and all that bringing it back takes. */
+export type PreviousVersion = {
+  /** The decision of then, itself without one before. */
+  readonly spec: DeploymentSpec;
+  /** What there was, as it was recorded; no snapshots. */
+  readonly objects: readonly Desired[];
+  /** Of its data, taken when it was left; none where the pool takes none. */
+  readonly snapshots: readonly Extract<Desired, { readonly kind: 'snapshot' }>[];
+  /** When it was left, in milliseconds since 1970. */
+  readonly at: number;
 };
 
 /** A deployment as it is recorded. */
@@ -72,7 +86,20 @@ export type Recorded = {
 export type Lease = { readonly deployment: string; readonly epoch: number };
 
 /** What an operation is for. */
-export type Verb = 'up' | 'scale' | 'repair' | 'down' | 'rollback' | 'hold' | 'release';
+export type Verb =
+  | 'up'
+  | 'scale'
+  | 'repair'
+  | 'upgrade'
+  /** Back to the version before. */
+  | 'revert'
+  /** The version before is let go. */
+  | 'forget'
+  | 'down'
+  /** The undoing of an unfinished operation. */
+  | 'rollback'
+  | 'hold'
+  | 'release';
 
 /**
  * How far an operation came. `running` with a dead holder was killed; such, `failed` and `interrupted` are

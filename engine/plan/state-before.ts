@@ -1,5 +1,7 @@
-import type { Desired } from '../model/step.ts';
+import type { Desired, Step } from '../model/step.ts';
 import type { JournaledOperation, Recorded } from '../model/store.ts';
+import { isAtRisk } from './data-at-risk.ts';
+import { grown } from './grown.ts';
 
 /** What existed before some operations began. */
 export type StateBefore = {
@@ -10,7 +12,9 @@ export type StateBefore = {
 
 /**
  * Finds the state to which undoing leads: the recorded one, with every started step taken back, but the growth of
- * volumes, which cannot be.
+ * volumes, which cannot be, and the removal of snapshots, which cannot be taken of what was.
+ *
+ * Data that the operations put at risk are taken back to the snapshots that they took; all other data stay as they are now.
  *
  * @param operations - newest first, as the store gives them
  */
@@ -20,12 +24,15 @@ export function stateBefore(
 ): StateBefore {
   const objects = new Map<string, Desired>(recorded.map((one) => [nameOf(one), desiredOf(one)]));
   const madeVolumes = new Set<string>();
+  const all: Step[] = [];
   for (const { operation, steps } of operations) {
     const states = new Map(steps.map((step) => [step.id, step]));
     const started = (operation.plan?.steps ?? [])
       .filter((step) => (states.get(step.id)?.order ?? null) !== null)
       .sort((a, b) => (states.get(b.id)?.order ?? 0) - (states.get(a.id)?.order ?? 0));
     for (const step of started) {
+      all.push(step);
+      if (step.kind === 'snapshot' && step.action === 'remove') continue;
       if (step.before === null) objects.delete(nameOf(step));
       // a step's state before is of the step's own kind
       else objects.set(nameOf(step), { kind: step.kind, key: step.key, state: step.before } as Desired);
@@ -34,24 +41,35 @@ export function stateBefore(
       else madeVolumes.delete(step.key);
     }
   }
-  const sizes = new Map(
-    recorded.flatMap((one) => (one.kind === 'volume' ? [[one.key, one.state.sizeBytes]] : [])),
-  );
-  return { desired: [...objects.values()].map((one) => grown(one, sizes)), madeVolumes };
+  const restored = restoredBy(recorded, all, objects);
+  const desired = grown([...objects.values()], recorded).map((one) => {
+    if (one.kind !== 'volume') return one;
+    const { restored: _, ...state } = one.state;
+    const to = restored.get(one.key);
+    return { ...one, state: { ...state, ...(to !== undefined && { restored: to }) } };
+  });
+  return { desired, madeVolumes };
 }
 
-function grown(object: Desired, sizes: ReadonlyMap<string, number>): Desired {
-  const sizeOf = (key: string, sizeBytes: number): number => Math.max(sizeBytes, sizes.get(key) ?? 0);
-  if (object.kind === 'volume') {
-    const { key, state } = object;
-    return { ...object, state: { ...state, sizeBytes: sizeOf(key, state.sizeBytes) } };
+/** Finds the snapshot of each volume to which its data are taken back, or were for good. */
+function restoredBy(
+  recorded: readonly Recorded[],
+  started: readonly Step[],
+  before: ReadonlyMap<string, Desired>,
+): ReadonlyMap<string, string> {
+  const restored = new Map<string, string>();
+  // what was taken back once is never taken forth again
+  for (const { kind, key, state } of recorded)
+    if (kind === 'volume' && state.restored !== undefined) restored.set(key, state.restored);
+  const made = new Set(
+    started.flatMap((step) => (step.kind === 'snapshot' && step.before === null ? [step.key] : [])),
+  );
+  for (const one of recorded) {
+    if (one.kind !== 'snapshot' || !one.isSettled || !made.has(one.key)) continue;
+    if (!isAtRisk(one.state, started, before)) continue;
+    for (const volume of one.state.volumes) restored.set(volume, one.key);
   }
-  if (object.kind !== 'instance') return object;
-  const { state } = object;
-  const volumes = state.volumes.map((one) => ({ ...one, sizeBytes: sizeOf(one.key, one.sizeBytes) }));
-  const scopes = volumes.map(({ name, mount, sizeBytes }) => [name, { mount, sizeBytes }] as const);
-  const scope = { ...state.scope, volumes: Object.fromEntries(scopes) };
-  return { ...object, state: { ...state, volumes, scope } };
+  return restored;
 }
 
 function nameOf(object: { readonly kind: string; readonly key: string }): string {

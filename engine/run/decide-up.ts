@@ -33,6 +33,8 @@ export type UpRequest = {
   };
   /** Values of secrets that were given, by their names in the blueprint. */
   readonly secrets: ReadonlyMap<string, string>;
+  /** Whether another version than the present one is meant. */
+  readonly isUpgrade?: true;
 };
 
 /** What the decision needs to know of the pool. */
@@ -105,6 +107,7 @@ export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolVie
       ),
       overhead: view.overhead,
       lifecycle: 'active',
+      ...(current?.spec.before && { before: current.spec.before }),
     },
   };
 }
@@ -129,7 +132,7 @@ function checkCurrent(current: DeploymentRecord, request: UpRequest, pool: Pool)
       },
     );
   }
-  if (mine.version !== asked.version) {
+  if (mine.version !== asked.version && !request.isUpgrade) {
     throw new EngineError(
       'DEPLOYMENT_EXISTS',
       `${name} has version ${mine.version} of ${mine.name}, and this is ${asked.version}`,

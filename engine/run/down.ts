@@ -8,6 +8,7 @@ import type { RunContext } from './context.ts';
 import { execute } from './execute.ts';
 import { identityOf } from './identity.ts';
 import { runOperation } from './operation.ts';
+import { withoutPrevious } from './previous-version.ts';
 import { deploymentMissing } from './status.ts';
 
 /** What `down` removed and left. */
@@ -66,7 +67,7 @@ export async function down(
       });
       checkGone(onlyMeant(await driver.observe(identity, signal), isMeant));
       return {
-        spec: data === 'keep' ? { ...deployment.spec, lifecycle: 'kept' } : null,
+        spec: data === 'keep' ? { ...withoutPrevious(deployment.spec), lifecycle: 'kept' } : null,
         answer: { name, removed: plan.steps.length, keptVolumes: [...kept].sort() },
       };
     },

@@ -64,3 +64,18 @@ export function secretChanges(
     return [{ name, version: version + 1, value: () => value ?? generateSecret(generate ?? 0) }];
   });
 }
+
+/** Finds the secrets that a deployment is still to get, and seals them. @throws EngineError INPUT_REFUSED as {@link secretChanges} */
+export function sealedChanges(
+  blueprint: Blueprint,
+  given: ReadonlyMap<string, string>,
+  stored: readonly SealedSecret[],
+  deployment: string,
+  box: SecretBox,
+): readonly SealedSecret[] {
+  return secretChanges(blueprint, given, stored, deployment, box).map(({ name, version, value }) => ({
+    name,
+    version,
+    sealed: box.seal({ deployment, name }, value()),
+  }));
+}

@@ -152,6 +152,7 @@ export function statusOf(input: StatusInput): DeploymentStatus {
     state,
     ...reasonOf(input, state, instances, drift),
     drift,
+    ...previousOf(input),
     ...(unfinished && { operation: operationOf(unfinished) }),
     ...(input.move && { move: moveStatusOf(input.move) }),
     endpoints,
@@ -159,6 +160,16 @@ export function statusOf(input: StatusInput): DeploymentStatus {
     wires,
     volumes,
   };
+}
+
+// what lies in a snapshot that is not there any more cannot be promised
+function previousOf({ record, inventory }: StatusInput): Pick<DeploymentStatus, 'previous'> {
+  const { before } = record.spec;
+  if (before === undefined) return {};
+  const there = new Set(inventory.flatMap(({ kind, key }) => (kind === 'snapshot' ? [key] : [])));
+  const { version } = before.spec.blueprint.application;
+  const hasData = before.snapshots.some(({ key }) => there.has(key));
+  return { previous: { version, at: before.at, hasData } };
 }
 
 /** Says why a deployment does not run as it has to, by what tells most. */
@@ -257,7 +268,14 @@ function moveStatusOf(move: MoveRecord): MoveStatus {
 }
 
 function bringsUp(verb: Verb): boolean {
-  return verb === 'up' || verb === 'scale' || verb === 'repair' || verb === 'release';
+  return (
+    verb === 'up' ||
+    verb === 'scale' ||
+    verb === 'repair' ||
+    verb === 'upgrade' ||
+    verb === 'revert' ||
+    verb === 'release'
+  );
 }
 
 function isStarting(condition: string, healthy: boolean | null): boolean {

@@ -59,4 +59,6 @@ export const migrations: readonly string[] = [
     epoch INTEGER NOT NULL, pid INTEGER, start_ticks INTEGER, boot_id TEXT, UNIQUE (owner, name)
   ) STRICT;
   `,
+  // inventories may hold snapshots, and decisions the version before; a program that passes them over would lose both
+  'SELECT 1;',
 ];

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Cells, memoryCells } from '../../engine/drivers/memory/cells.ts';
 import { type MemoryDriverOptions, openMemoryDriver } from '../../engine/drivers/memory/open-driver.ts';
@@ -22,8 +22,20 @@ export type House = {
 
 /** Makes a house where nobody was yet. */
 export function newHouse(): House {
+  return houseAt(scratchFolder(), memoryCells());
+}
+
+/** Makes a house that is as another one is now. Nobody may be at work in that one. */
+export async function houseLike(other: House): Promise<House> {
   const home = scratchFolder();
+  cpSync(other.home, home, { recursive: true });
   const cells = memoryCells();
+  for (const name of await other.cells.list(''))
+    await cells.write(name, (await other.cells.read(name)) ?? '');
+  return houseAt(home, cells);
+}
+
+function houseAt(home: string, cells: Cells): House {
   const store = openStore(join(home, 'state.db'));
   return {
     home,

@@ -3,8 +3,15 @@ import type { Thing } from './world.ts';
 
 type Instance = Extract<Thing, { readonly kind: 'instance' }>;
 
-/** Tells what would be seen of things: services start when those that they wait for are up. */
-export function observationOf(things: readonly Thing[]): Observation {
+/**
+ * Tells what would be seen of things: services start when those that they wait for are up.
+ *
+ * @param isWell - tells of an instance that runs whether its probe is content
+ */
+export function observationOf(
+  things: readonly Thing[],
+  isWell: (state: Instance['state']) => boolean = () => true,
+): Observation {
   const instances = new Map<string, Instance>();
   for (const thing of things) if (thing.kind === 'instance') instances.set(thing.key, thing);
   return {
@@ -13,7 +20,7 @@ export function observationOf(things: readonly Thing[]): Observation {
       if (thing.kind !== 'instance') {
         return { kind: thing.kind, key, generation, fingerprint, works: fingerprint !== null };
       }
-      return { kind: 'instance', key, generation, fingerprint, ...conditionOf(thing, instances) };
+      return { kind: 'instance', key, generation, fingerprint, ...conditionOf(thing, instances, isWell) };
     }),
   };
 }
@@ -21,11 +28,13 @@ export function observationOf(things: readonly Thing[]): Observation {
 function conditionOf(
   instance: Instance,
   instances: ReadonlyMap<string, Instance>,
+  isWell: (state: Instance['state']) => boolean,
 ): Pick<ObservedInstance, 'condition' | 'healthy' | 'message'> {
   if (!instance.isOn) return { condition: 'stopped', healthy: null, message: 'it was switched off' };
   if (instance.state.isHeld) return { condition: 'held', healthy: null, message: '' };
   const missing = missingFor(instance, instances);
   if (missing !== undefined) return { condition: 'waiting', healthy: null, message: `waits for ${missing}` };
+  if (!isWell(instance.state)) return { condition: 'running', healthy: false, message: 'its probe fails' };
   return { condition: 'running', healthy: instance.state.health ? true : null, message: '' };
 }
 

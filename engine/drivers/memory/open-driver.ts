@@ -3,7 +3,7 @@ import { EngineError } from '../../errors.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Resources, Server } from '../../model/pool.ts';
 import type { Pruned } from '../../model/pruned.ts';
-import { isExit, type Step } from '../../model/step.ts';
+import { type InstanceState, isExit, type Step } from '../../model/step.ts';
 import type { Recorded } from '../../model/store.ts';
 import type { VolumeAccess } from '../../model/volume.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
@@ -24,6 +24,8 @@ export type MemoryDriverOptions = {
    * Is waited for at each moment of an act, such as `before ensure instance web.1`, `amid …` and `after …`. What it throws the
    * driver throws, so it can fail, be slow, lose an answer, or never return.
    */
+  /** Tells of instances that run whether they are well; all are when absent. */
+  readonly isWell?: (state: InstanceState) => boolean;
   readonly interfere?: (moment: string, signal: AbortSignal) => Promise<void>;
 };
 
@@ -74,7 +76,7 @@ class MemoryDriver implements Driver {
 
   async observe(deployment: DeploymentIdentity, signal: AbortSignal): Promise<Observation> {
     await this.#moment('before observe', signal);
-    return observationOf(await this.#world.things(deployment.id));
+    return observationOf(await this.#world.things(deployment.id), this.#options.isWell);
   }
 
   async perform(step: Step, context: StepContext): Promise<void> {
@@ -103,6 +105,7 @@ class MemoryDriver implements Driver {
         await this.#world.keepFiles(id, step.key, made.state.volumes);
       if (made.kind === 'volume' && isToRestore(made, known))
         await this.#world.restoreFiles(id, made.state.restored ?? '', step.key);
+      if (made.kind === 'instance') await this.#migrate(id, made.state);
       await this.#world.put(made);
     }
     await this.#moment(`after ${act}`, signal);
@@ -205,6 +208,15 @@ class MemoryDriver implements Driver {
         options.signal.addEventListener('abort', () => resolve(), { once: true }),
       );
     }
+  }
+
+  /** Leaves the mark of a version that an instance's hook has brought its data to, as the kit does. */
+  async #migrate(deployment: string, { hooks, uses, volumes }: InstanceState): Promise<void> {
+    const [volume] = volumes.filter(({ kind }) => kind === 'data');
+    if (hooks.migrate === undefined || volume === undefined) return;
+    const files = await this.#world.files(deployment, volume.key);
+    files.write('.sheaf/migrate', Buffer.from(`${uses.version}\n`));
+    await this.#world.putFiles(deployment, volume.key, files);
   }
 
   async #instance(
