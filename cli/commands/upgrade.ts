@@ -32,7 +32,7 @@ export function addUpgrade(program: Command, run: RunVerb): void {
   takeValueOptions(command)
     .option('--plan', 'show what would be done and stop, and change nothing')
     .option(
-      '--patience <time>',
+      '--patience <duration>',
       'how long it may take to get healthy, from the last progress (5min)',
       takeDuration,
     )

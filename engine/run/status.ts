@@ -53,6 +53,7 @@ export async function summarize(
       wires: _w,
       volumes: _v,
       drift: _d,
+      previous: _p,
       ...summary
     } = await observed(await contextOf(record), record);
     return summary;

@@ -28,6 +28,8 @@ const wrongLines: readonly { readonly args: readonly string[]; readonly says: Re
   { args: ['pack', '.'], says: /required option '-o, --output <file>' not specified/ },
   { args: ['pack', '.', '-o', 'x', '--thin', '--delta-from', 'y'], says: /exclude each other/ },
   { args: ['scale', 'shop'], says: /missing required argument 'appliance=count'/ },
+  { args: ['upgrade', 'shop'], says: /missing required argument 'source'/ },
+  { args: ['upgrade', 'shop', 'x', '--patience', '1ms'], says: /Take at least 1s/ },
   { args: ['scale', 'shop', 'web=many'], says: /Write it as appliance=count/ },
   { args: ['scale', 'shop', 'web=2', 'web=3'], says: /web is given twice/ },
   { args: ['move', 'shop'], says: /either --to POOL or --rollback/ },
@@ -68,7 +70,7 @@ test('help names every verb and exits 0', async (t) => {
   const run = await runCli(['--help']);
 
   t.is(run.code, 0);
-  for (const verb of 'init check graph lock build sbom plan up status logs exec events scale repair watch move confirm undo down pool doctor completion'.split(
+  for (const verb of 'init check graph lock build sbom plan up status logs exec events scale upgrade rollback repair watch move confirm undo down pool doctor completion'.split(
     ' ',
   ))
     t.regex(run.stdout, new RegExp(`^  ${verb} `, 'm'));
@@ -99,6 +101,8 @@ for (const verb of [
   'exec',
   'events',
   'scale',
+  'upgrade',
+  'rollback',
   'repair',
   'watch',
   'move',
