@@ -17,6 +17,7 @@ import type { MoveContext } from './move/context.ts';
 import { volumeCopier } from './move/copy-volume.ts';
 import { openState, type State } from './open-state.ts';
 import { type OpenOuterAppliances, openOuterAppliances } from './packing/outer-appliances.ts';
+import { openProcessFolder } from './process-folder.ts';
 import { currentProcess, isAlive } from './process-identity.ts';
 import { openRenderer, type Renderer } from './render/renderer.ts';
 import { type RunContext, usualLimits } from './run/context.ts';
@@ -143,7 +144,7 @@ export class EngineParts {
 
   /** Gives what a move takes. */
   async moveContext(options: CallOptions): Promise<MoveContext> {
-    const { store, blobs } = await this.open();
+    const { store, blobs, scratch } = await this.open();
     const { clock, newId } = this.options;
     return {
       ...options,
@@ -151,7 +152,10 @@ export class EngineParts {
       holder: currentProcess(),
       contextOf: async (pool) => await this.runContext(this.pool(pool), options),
       hasBlob: async (digest) => await blobs.has(digest),
-      copyVolume: volumeCopier(() => randomBytes(32).toString('hex')),
+      copyVolume: volumeCopier({
+        newKey: () => randomBytes(32).toString('hex'),
+        scratch: async () => await openProcessFolder(scratch),
+      }),
     };
   }
 

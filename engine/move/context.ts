@@ -5,7 +5,10 @@ import type { DeploymentRecord } from '../model/store.ts';
 import type { RunContext } from '../run/context.ts';
 
 /** What a pass over one volume found and carried. */
-export type PassFigures = { readonly filesChanged: number; readonly bytesCarried: number };
+export type PassFigures = { readonly bytesCarried: number };
+
+/** `next`: while the source works. `whole`: that, too, and everything is looked at again. `last`: nobody works any more. */
+export type PassKind = 'next' | 'whole' | 'last';
 
 /** A volume on both sides. */
 export type VolumePair = {
@@ -17,8 +20,8 @@ export type VolumePair = {
   readonly progress: (bytesCarried: number) => void;
 };
 
-/** Makes a volume of the one side that of the other, carrying what differs; `isLast`: nothing changes it meanwhile, and both are compared. */
-export type CopyVolume = (pair: VolumePair, isLast: boolean) => Promise<PassFigures>;
+/** Makes a volume of the other side that of the one, carrying what differs. */
+export type CopyVolume = (pair: VolumePair, kind: PassKind) => Promise<PassFigures>;
 
 /** What moves work with, beside that which every operation has. */
 export type MoveContext = Pick<

@@ -1,10 +1,11 @@
-import type {
-  BlockRange,
-  ListedEntry,
-  Mark,
-  ReadBlock,
-  VolumeAccess,
-  VolumeChange,
+import {
+  type BlockRange,
+  blockBytes,
+  type ListedEntry,
+  type Mark,
+  type ReadBlock,
+  type VolumeAccess,
+  type VolumeChange,
 } from '../model/volume.ts';
 import { blockCount, isSameThing, isUntouched } from './entries.ts';
 import { merge } from './merge.ts';
@@ -191,9 +192,11 @@ async function* changesOf(
   carried: { bytes: number; changes: number },
   progress: SyncRequest['progress'],
 ): AsyncGenerator<VolumeChange> {
+  let size = 0;
   for await (const change of plan) {
     carried.changes += 1;
     if (change.kind !== 'carry') {
+      if (change.kind === 'open') size = change.size;
       yield change;
       continue;
     }
@@ -206,6 +209,8 @@ async function* changesOf(
       continue;
     }
     for (const [offset, block] of found.entries()) {
+      // so is one that has grown: what lies behind its listed end has no place yet
+      if ((first + offset) * blockBytes + block.size > size) continue;
       carried.bytes += block.bytes.byteLength;
       if (block.mark === '') yield { kind: 'clear', index: first + offset, count: 1 };
       else yield { kind: 'write', index: first + offset, block };

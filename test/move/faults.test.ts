@@ -171,7 +171,7 @@ test('an undo that fails leaves the target working, and says why', async (t) => 
   const told = await failureOf(
     street,
     undo,
-    failing('near amid apply volume db.1/data', new EngineError('VOLUME_FULL', 'no room')),
+    failing('near before apply volume db.1/data', new EngineError('VOLUME_FULL', 'no room')),
   );
 
   t.is(told.code, 'VOLUME_FULL');

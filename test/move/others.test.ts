@@ -55,7 +55,7 @@ test('nobody changes a deployment whose move was cut off, and status says how to
   const street = newStreet();
   await street.live(goUp);
   const { moments } = await (await street.copy()).live(goFar);
-  const middle = moments.findIndex((moment) => moment.includes('far amid apply'));
+  const middle = moments.findIndex((moment) => moment.includes('far before apply'));
   await street.live(goFar, { lastMoment: middle });
 
   for (const [verb, act] of Object.entries(others)) t.is(await codeOf(street, act), 'MOVE_UNFINISHED', verb);

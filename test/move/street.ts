@@ -101,7 +101,7 @@ function streetOf(home: string, cells: Readonly<Record<PoolName, Cells>>): Stree
         ...runContext('near'),
         contextOf: async (pool) => runContext(pool === 'far' ? 'far' : 'near'),
         hasBlob: async () => true,
-        copyVolume: volumeCopier(() => 'key'),
+        copyVolume: volumeCopier({ newKey: () => 'key', scratch: async () => home }),
         ...parts.move,
       };
       const end = await Promise.race([act(context).then(() => 'done'), who.death.then(() => 'killed')]);

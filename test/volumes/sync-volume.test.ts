@@ -170,3 +170,23 @@ test('any volume becomes any other one', async (t) => {
   );
   t.pass();
 });
+
+test('a file that grows while it is carried is carried whole by the next pass', async (t) => {
+  const scratch = await scratchOf(t);
+  const log = Buffer.alloc(blockBytes + 7, 'line ');
+  const source = testVolume((moment) => {
+    if (moment !== 'before read volume db.1/data') return;
+    if (source.files().content('log')?.length !== log.length)
+      source.change((files) => files.write('log', log));
+  });
+  const target = testVolume();
+  source.change((files) => files.write('log', Buffer.from('line line')));
+  const request = { source: source.access, target: target.access, key, scratch };
+
+  const first = await syncVolume(request);
+  const second = await syncVolume({ ...request, previous: first.memory });
+  for (const pass of [first, second]) await pass.memory.list.remove();
+
+  t.deepEqual(await compareVolumes(source.access, target.access, { key, scratch }), []);
+  t.is(target.files().content('log')?.length, log.length);
+});
