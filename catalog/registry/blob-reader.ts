@@ -1,6 +1,6 @@
 import { EngineError } from '../../engine/errors.ts';
 import type { Descriptor } from '../../engine/model/blob.ts';
-import type { SeekableSource } from '../repository.ts';
+import type { SeekableSource } from '../shelves/repository.ts';
 
 /** Reads a blob part by part, mostly from front to back. */
 export interface BlobReader {

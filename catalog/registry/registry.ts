@@ -1,7 +1,7 @@
 import { type Digest, digestOf, isDigest } from '../../engine/digest.ts';
 import { EngineError } from '../../engine/errors.ts';
 import type { Descriptor } from '../../engine/model/blob.ts';
-import type { Repository, StoredManifest } from '../repository.ts';
+import type { Repository, StoredManifest } from '../shelves/repository.ts';
 import type { FindCredential } from './credentials.ts';
 import { download } from './download.ts';
 import { malformed } from './failures.ts';

@@ -1,6 +1,6 @@
 import { EngineError } from '../../engine/errors.ts';
 import type { Descriptor } from '../../engine/model/blob.ts';
-import type { SeekableSource } from '../repository.ts';
+import type { SeekableSource } from '../shelves/repository.ts';
 import { type BlobReader, readBlob } from './blob-reader.ts';
 import { malformed, unreachable } from './failures.ts';
 import type { HttpAnswer, HttpBody } from './http.ts';

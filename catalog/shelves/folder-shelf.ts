@@ -10,9 +10,9 @@ import type { Descriptor } from '../../engine/model/blob.ts';
 import { openProcessFolder } from '../../engine/process-folder.ts';
 import { systemCode } from '../../engine/system-code.ts';
 import { makeFolder, settle, writeWhole } from '../../engine/whole-file.ts';
-import type { Repository, SeekableSource } from '../repository.ts';
-import type { Shelf } from '../shelf.ts';
 import { withFolderLock } from './folder-lock.ts';
+import type { Repository, SeekableSource } from './repository.ts';
+import type { Shelf } from './shelf.ts';
 
 type Named = Descriptor & { readonly annotations?: Readonly<Record<string, string>> };
 

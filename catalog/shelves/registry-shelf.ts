@@ -1,8 +1,8 @@
 import { EngineError } from '../../engine/errors.ts';
 import { formatPlace } from '../registry/reference.ts';
 import type { Registry } from '../registry/registry.ts';
-import type { Repository } from '../repository.ts';
-import type { Shelf } from '../shelf.ts';
+import type { Repository } from './repository.ts';
+import type { Shelf } from './shelf.ts';
 
 /**
  * Opens a catalog in a registry: the versions of a name are the tags of `PATH/NAME`.

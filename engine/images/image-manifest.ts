@@ -1,6 +1,5 @@
 import { canonicalJson } from '../digest.ts';
 import type { Blobs, Descriptor } from '../model/blob.ts';
-import { diskMediaType } from '../model/disk-image.ts';
 import type { StoredLayer } from './layer-blob.ts';
 import type { InstalledPackage } from './packages.ts';
 import { imageTime } from './tree.ts';
@@ -60,15 +59,6 @@ export async function storeImage(parts: ImageParts, blobs: Blobs): Promise<Descr
       'org.opencontainers.image.version': parts.version,
     },
   });
-}
-
-/** Tells whether a layer is one that can be run: a tar, packed or not, of OCI or Docker, or a whole disk. */
-export function isLayerType(mediaType: string): boolean {
-  return (
-    mediaType === diskMediaType ||
-    /^application\/vnd\.oci\.image\.layer\.(nondistributable\.)?v1\.tar(\+gzip|\+zstd)?$/.test(mediaType) ||
-    /^application\/vnd\.docker\.image\.rootfs\.(foreign\.)?diff\.tar(\.gzip|\.zstd)?$/.test(mediaType)
-  );
 }
 
 /** Stores a value as canonical JSON. @returns its descriptor */

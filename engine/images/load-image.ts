@@ -1,8 +1,9 @@
 import type { Digest } from '../digest.ts';
 import { EngineError } from '../errors.ts';
 import type { Blobs, Descriptor } from '../model/blob.ts';
+import { isLayerType } from '../model/layer-type.ts';
 import { type ImageConfig, readImageConfig } from './image-config.ts';
-import { configMediaTypes, isLayerType, manifestMediaType } from './image-manifest.ts';
+import { configMediaTypes, manifestMediaType } from './image-manifest.ts';
 import {
   descriptorOf,
   type JsonObject,

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import { openCatalogMemory } from '../../catalog/catalog-memory.ts';
-import { type Catalog, type CatalogOptions, openCatalog } from '../../catalog/open-catalog.ts';
-import type { Shelf } from '../../catalog/shelf.ts';
+import { openCatalogMemory } from '../../catalog/entries/catalog-memory.ts';
+import { type Catalog, type CatalogOptions, openCatalog } from '../../catalog/entries/open-catalog.ts';
 import { openFolderShelf } from '../../catalog/shelves/folder-shelf.ts';
 import { openRegistryShelf } from '../../catalog/shelves/registry-shelf.ts';
+import type { Shelf } from '../../catalog/shelves/shelf.ts';
 import type { PublicKey } from '../../catalog/trust/key.ts';
 import type { TrustPolicy } from '../../catalog/trust/policy.ts';
 import { temporaryFolder } from '../temporary-folder.ts';

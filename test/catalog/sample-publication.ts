@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { contentsOf } from '../../catalog/root-manifest.ts';
-import type { OpenContents } from '../../catalog/sign-bundle.ts';
+import { contentsOf } from '../../catalog/format/root-manifest.ts';
+import type { OpenContents } from '../../catalog/trust/sign-bundle.ts';
 import { digestOf } from '../../engine/digest.ts';
 import type { Descriptor } from '../../engine/model/blob.ts';
 import type { PackingList } from '../../engine/model/packing-list.ts';

@@ -3,7 +3,7 @@ import { openCredentials } from '../../../catalog/registry/credentials.ts';
 import { openHttp } from '../../../catalog/registry/http.ts';
 import { openRegistry, type Registry, type RegistryOptions } from '../../../catalog/registry/registry.ts';
 import type { UploadMemory } from '../../../catalog/registry/upload.ts';
-import type { SeekableSource } from '../../../catalog/repository.ts';
+import type { SeekableSource } from '../../../catalog/shelves/repository.ts';
 import type { Descriptor } from '../../../engine/model/blob.ts';
 import { digestOf } from './small-registry.ts';
 

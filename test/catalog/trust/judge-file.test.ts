@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { judgeFiles } from '../../../catalog/judge-file.ts';
-import { openBundle } from '../../../catalog/open-bundle.ts';
-import { packFile } from '../../../catalog/pack-bundle.ts';
-import { signFile } from '../../../catalog/sign-file.ts';
-import type { SignatureVerdict } from '../../../catalog/signatures.ts';
+import { openBundle } from '../../../catalog/format/open-bundle.ts';
+import { packFile } from '../../../catalog/format/pack-bundle.ts';
+import { judgeFiles } from '../../../catalog/trust/judge-file.ts';
 import { closedPolicy, type TrustPolicy } from '../../../catalog/trust/policy.ts';
+import { signFile } from '../../../catalog/trust/sign-file.ts';
+import type { SignatureVerdict } from '../../../catalog/trust/signatures.ts';
 import type { EventBody } from '../../../engine/model/event.ts';
 import { temporaryFolder } from '../../temporary-folder.ts';
 import { quiet, sampleBundle } from '../sample-bundle.ts';
