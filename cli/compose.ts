@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -10,6 +11,8 @@ import {
   parseWanted,
 } from '../catalog/index.ts';
 import { toolPackages } from '../engine/command.ts';
+import { findDockerEngine } from '../engine/drivers/docker/find-engine.ts';
+import { openDockerDriver } from '../engine/drivers/docker/open-driver.ts';
 import { machineTools } from '../engine/drivers/qemu/isolation.ts';
 import { openQemuDriver } from '../engine/drivers/qemu/open-driver.ts';
 import { readAttendantPin } from '../engine/images/attendant.ts';
@@ -18,6 +21,7 @@ import { openBlobs } from '../engine/store/blob-folder.ts';
 import type { Bundles } from './bundles.ts';
 import type { CatalogOptions, Catalogs } from './catalogs.ts';
 import { composeCatalogs, composeJudge } from './compose-catalogs.ts';
+
 import type { Settings } from './settings.ts';
 
 const programFolder = fileURLToPath(new URL('..', import.meta.url));
@@ -34,9 +38,17 @@ export async function composeEngine(settings: Settings, context: CatalogContext)
     kitSources,
     templates: join(programFolder, 'templates'),
     workingDirectory: process.cwd(),
-    pools: [{ name: 'local', driver: 'qemu', range: '10.83.0.0/16' }],
-    openDriver: async (pool, parts) =>
-      await openQemuDriver({ pool: pool.name, home: join(home, 'qemu'), runtime, ...parts }),
+    pools: [
+      { name: 'local', driver: 'qemu', range: '10.83.0.0/16' },
+      { name: 'docker', driver: 'docker', range: '10.84.0.0/16' },
+    ],
+    openDriver: async (pool, parts) => {
+      if (pool.driver === 'qemu')
+        return await openQemuDriver({ pool: pool.name, home: join(home, 'qemu'), runtime, ...parts });
+      const { environment } = context;
+      const address = await findDockerEngine(environment, environment['HOME'] || homedir());
+      return openDockerDriver({ pool: pool.name, home, address, ...parts });
+    },
     images,
     openPacked: async (source, { report }) => {
       if (await isBundle(source))

@@ -2,7 +2,7 @@ import { nameHint } from '../formats/nearest-name.ts';
 import type { Appliance, Range } from '../model/appliance.ts';
 import type { FindingSink, JsonPath } from '../model/finding.ts';
 import { knownProtocols, type ProtocolTable, transportOf } from '../model/protocol.ts';
-import { leadsOut, type Terminal, takesNames } from '../model/terminal.ts';
+import { leadsOut, type Terminal, takesNames, tellsClients } from '../model/terminal.ts';
 import type { ProblemCode } from '../problem-table.ts';
 import { formatSize } from '../units.ts';
 import { type Described, spotAt, wasRemoved } from './described.ts';
@@ -97,8 +97,16 @@ function checkDoors(described: Described<Appliance>, report: Report): void {
   const table: ProtocolTable = new Map([...knownProtocols, ...protocols]);
   const ins = [...terminals.values()].filter(takesNames);
   const [door, ...others] = [...terminals.values()].filter(leadsOut);
-  const refuse = ({ name }: Terminal, message: string, hint: string) =>
-    report('DOOR_UNFIT', ['terminals', name, 'port'], message, hint);
+  const refuse = ({ name }: Terminal, message: string, hint: string, key = 'port') =>
+    report('DOOR_UNFIT', ['terminals', name, key], message, hint);
+  for (const terminal of [...terminals.values()].filter(tellsClients))
+    if (leadsOut(terminal) || transportOf(table, terminal.protocol) === 'udp')
+      refuse(
+        terminal,
+        `${terminal.name} has no connections of clients that a header could begin`,
+        'Leave proxyProtocol out.',
+        'proxyProtocol',
+      );
   for (const other of others)
     refuse(other, `${door?.name} leads out already`, 'Keep one of these doors; all names go through it.');
   for (const terminal of [...ins, ...(door ? [door] : [])])

@@ -55,11 +55,11 @@ function mapOf<T, U>(
 
 function describeTerminal(
   name: string,
-  { direction, protocol, port, optional }: NonNullable<ApplianceText['terminals']>[string],
+  { direction, protocol, port, optional, proxyProtocol }: NonNullable<ApplianceText['terminals']>[string],
 ): Terminal {
   return direction === 'out'
     ? { name, direction, protocol, optional: optional ?? false }
-    : { name, direction, protocol, port: port ?? 0 };
+    : { name, direction, protocol, port: port ?? 0, ...(proxyProtocol && { proxyProtocol }) };
 }
 
 function describeImage(text: ApplianceText['image']): ImageDescription {

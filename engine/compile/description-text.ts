@@ -33,6 +33,7 @@ export type ApplianceText = HeadText & {
         readonly protocol: string;
         readonly port?: number | { readonly property: string } | 'names';
         readonly optional?: boolean;
+        readonly proxyProtocol?: boolean;
       }
     >
   >;

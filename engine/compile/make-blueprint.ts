@@ -9,6 +9,7 @@ import type {
 import type { PlacedContent } from '../model/closure.ts';
 import { deepFreeze } from '../model/freeze.ts';
 import { type ProtocolTable, transportOf } from '../model/protocol.ts';
+import { tellsClients } from '../model/terminal.ts';
 import { endName, type Wire } from './connect-wires.ts';
 import type { Described } from './described.ts';
 import type { SettledFiles } from './settle-files.ts';
@@ -64,7 +65,10 @@ export function makeBlueprint(settled: Settled): Blueprint | undefined {
     appliances.push(appliance);
     for (const { name, direction, protocol, transport, port } of appliance.terminals) {
       if (direction !== 'external' || port === undefined) continue;
-      externals.push({ appliance: part.path, terminal: name, protocol, transport, port });
+      externals.push({
+        ...{ appliance: part.path, terminal: name, protocol, transport, port },
+        ...(tellsClients(part.described.model.terminals.get(name)) && { proxyProtocol: true }),
+      });
     }
   }
   const { name, version } = tree.root.described.model;

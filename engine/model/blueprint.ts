@@ -169,6 +169,8 @@ export type BlueprintExternal = WireEnd & {
   readonly protocol: string;
   readonly transport: Transport;
   readonly port: number;
+  /** Set when each connection begins with a header of the PROXY protocol, version 2. */
+  readonly proxyProtocol?: true;
 };
 
 /**
@@ -189,7 +191,7 @@ export type Blueprint = {
 };
 
 /** Lists the doors that lead out of an application, in start order of their appliances. */
-export function exitsOf(blueprint: Blueprint): readonly Omit<BlueprintExternal, 'port'>[] {
+export function exitsOf(blueprint: Blueprint): readonly Omit<BlueprintExternal, 'port' | 'proxyProtocol'>[] {
   return blueprint.appliances.flatMap(({ path, terminals }) =>
     terminals.flatMap(({ name, direction, protocol, transport, port }) =>
       direction === 'external' && port === undefined

@@ -41,6 +41,8 @@ export type Capabilities = {
   readonly isolationRemedy?: string;
   /** As whom instances run on the server, such as `root` or `lent-users`, and why; absent where the provider decides. */
   readonly confinement?: { readonly name: string; readonly reason: string };
+  /** Whether its endpoints are opened elsewhere, so that this machine cannot tell which places are free. */
+  readonly isElsewhere?: true;
   /** How instances are executed, such as `tcg` or `kvm`, and why. */
   readonly accelerator: { readonly name: string; readonly reason: string };
   readonly limits: Limits;

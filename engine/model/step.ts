@@ -167,6 +167,8 @@ export type EntryState = {
   /** Where it listens; both were chosen and recorded before. */
   readonly listen: { readonly address: string; readonly port: number };
   readonly targets: readonly Peer[];
+  /** Set when targets are told each client's address by a header of the PROXY protocol, version 2. */
+  readonly proxyProtocol?: true;
 };
 
 /** A way from the instances of an external terminal to names of the outer world, and to nothing else. */

@@ -9,6 +9,8 @@ export type Terminal =
       readonly protocol: string;
       /** Where it listens inside the guest. An external whose port is `names` listens nowhere: it leads out. */
       readonly port: PortSource;
+      /** Of an external: whether each connection begins with a header that tells the client's address. */
+      readonly proxyProtocol?: true;
     }
   | {
       readonly name: string;
@@ -21,6 +23,11 @@ export type Terminal =
 /** Tells whether wires to a terminal have to list names of the outer world. */
 export function takesNames(terminal: Terminal): boolean {
   return terminal.direction === 'in' && terminal.port === 'names';
+}
+
+/** Tells whether a terminal's service is told the address of each client by a header. */
+export function tellsClients(terminal: Terminal | undefined): boolean {
+  return terminal?.direction === 'external' && terminal.proxyProtocol === true;
 }
 
 /** Tells whether a terminal is the door through which the listed names are reached. */

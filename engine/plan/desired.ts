@@ -61,13 +61,16 @@ export function desired(request: DesiredRequest): readonly Desired[] {
     objects.push({ kind: 'instance', key: instance.name, state: instanceState(view, instance, gateway) });
   }
   for (const external of blueprint.externals) {
-    const { appliance, terminal, protocol, transport, port } = external;
+    const { appliance, terminal, protocol, transport, port, proxyProtocol } = external;
     const listen = need(view.listen.get(externalName(external)), externalName(external));
     const targets = peersOf(view, appliance, port);
     objects.push({
       kind: 'endpoint',
       key: externalName(external),
-      state: { appliance, terminal, protocol, transport, listen, targets },
+      state: {
+        ...{ appliance, terminal, protocol, transport, listen, targets },
+        ...(proxyProtocol && { proxyProtocol }),
+      },
     });
   }
   for (const exit of exitsOf(blueprint))

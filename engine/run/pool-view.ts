@@ -1,23 +1,37 @@
 import { isIP } from 'node:net';
+import { EngineError } from '../errors.ts';
 import type { ListenRefusal } from '../model/allocation.ts';
+import type { Capabilities } from '../model/pool.ts';
 import { externalName } from '../plan/allocate.ts';
 import type { RunContext } from './context.ts';
 import type { PoolView, UpRequest } from './decide-up.ts';
 import { requireIsolation } from './require-isolation.ts';
 
-/** Asks the pool for what a decision needs to know of it. @throws EngineError ISOLATION_UNAVAILABLE */
+/** Asks the pool for what a decision needs to know of it. @throws EngineError ISOLATION_UNAVAILABLE, PLACEMENT_IMPOSSIBLE */
 export async function poolView(context: RunContext, request: UpRequest): Promise<PoolView> {
   const { driver, pool, signal } = context;
   const capabilities = await driver.capabilities(signal);
   requireIsolation(pool.name, capabilities);
+  requireMachines(pool.name, capabilities, request);
   return {
     pool,
     servers: await driver.servers(signal),
     overhead: capabilities.overhead,
     // some to spare: a free port can be one that a stopped deployment keeps
     ports: await context.freePorts(request.blueprint.externals.length + 8),
-    refusals: await listenRefusals(context, request),
+    refusals: capabilities.isElsewhere ? new Map() : await listenRefusals(context, request),
   };
+}
+
+/** Refuses whole disks, which boot a system of their own, where only containers run. */
+function requireMachines(pool: string, { runs }: Capabilities, { blueprint }: UpRequest): void {
+  const disks = blueprint.appliances.filter(({ image }) => image.kind === 'disk').map(({ path }) => path);
+  if (runs === 'vm' || disks.length === 0) return;
+  throw new EngineError(
+    'PLACEMENT_IMPOSSIBLE',
+    `the pool ${pool} runs containers, and cannot boot the disk of ${disks.join(', ')}`,
+    { hint: 'Use a pool of virtual machines, such as local.' },
+  );
 }
 
 /** Tries the places that are asked for, so that a taken one is told before anything is made. */

@@ -19,6 +19,7 @@ type endpointOptions struct {
 	listen, transport, gateway, name string
 	targets, enter                   list
 	user, inherited                  int
+	tellsClients                     bool
 }
 
 type list []string
@@ -34,6 +35,7 @@ func parseEndpoint(arguments []string) (endpointOptions, error) {
 	flags.Var(&o.targets, "target", "IP:PORT in the namespace; repeatable")
 	flags.Var(&o.enter, "enter", "a word of the command that goes into the network of the targets; repeatable")
 	flags.StringVar(&o.gateway, "gateway", "", "the namespace's own address; without one clients' addresses are not carried on")
+	flags.BoolVar(&o.tellsClients, "proxy-protocol", false, "whether a header tells targets each client's address")
 	flags.StringVar(&o.name, "name", "", "a mark by which this process is found")
 	flags.IntVar(&o.user, "uid", 0, "user and group to become")
 	flags.IntVar(&o.inherited, "inherited", -1, "the socket; set by the program itself")
@@ -91,6 +93,6 @@ func serve(options endpointOptions) error {
 		return err
 	}
 	silence()
-	source := endpoint.Source{Gateway: net.ParseIP(options.gateway).To4()}
+	source := endpoint.Source{Gateway: net.ParseIP(options.gateway).To4(), ProxyProtocol: options.tellsClients}
 	return endpoint.Serve(options.transport, socket, endpoint.NewTargets(options.targets), source)
 }

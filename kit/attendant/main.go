@@ -42,8 +42,8 @@ func main() {
 
 func usage() {
 	fmt.Fprintln(os.Stderr, "usage: attendant machine --console FOLDER --size BYTES --keep N --uid USER <DESCRIPTION\n"+
-		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… [--gateway IP] [--enter WORD…]\n"+
-		"       attendant uplink --listen IP:PORT --log FOLDER --uid USER --enter WORD… <RULES\n"+
+		"       attendant endpoint --listen ADDRESS:PORT --transport tcp|udp --target IP:PORT… [--gateway IP] [--proxy-protocol] [--enter WORD…]\n"+
+		"       attendant uplink --listen IP:PORT --log FOLDER|- [--rules FILE] [--uid USER] [--enter WORD…] <RULES\n"+
 		"       attendant sandbox --rules FILE [--once]\n"+
 		"       attendant lend --monitor SOCKET --file FILE --node NAME\n"+
 		"       attendant probe --address IP:PORT --path /PAGE --timeout DURATION")

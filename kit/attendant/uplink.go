@@ -22,14 +22,15 @@ const (
 	uplinkLog      = "log"
 	uplinkLogBytes = 1 << 20
 	uplinkLogKeep  = 1
+	outputLog      = "-"
 )
 
-// uplinkOptions is the command line of the verb uplink; what may pass comes on standard input.
+// uplinkOptions is the command line of the verb uplink; what may pass comes on standard input unless a file is named.
 type uplinkOptions struct {
-	listen, log, name, network string
-	enter                      list
-	user                       int
-	isClean                    bool
+	listen, log, rules, name, network string
+	enter                             list
+	user                              int
+	isClean                           bool
 }
 
 func parseUplink(arguments []string) (uplinkOptions, error) {
@@ -37,7 +38,8 @@ func parseUplink(arguments []string) (uplinkOptions, error) {
 	flags := flag.NewFlagSet("uplink", flag.ContinueOnError)
 	flags.StringVar(&o.listen, "listen", "", "IP:PORT in the network of the deployment")
 	flags.Var(&o.enter, "enter", "a word of the command that goes into that network; repeatable")
-	flags.StringVar(&o.log, "log", "", "folder of the log, made when absent")
+	flags.StringVar(&o.log, "log", "", "folder of the log, made when absent; - for standard output")
+	flags.StringVar(&o.rules, "rules", "/dev/stdin", "file of what may pass")
 	flags.StringVar(&o.name, "name", "", "a mark by which this process is found")
 	flags.StringVar(&o.network, "network", "", "a mark of the network that it was made for")
 	flags.IntVar(&o.user, "uid", 0, "user and group to become")
@@ -64,7 +66,7 @@ func runUplink(arguments []string) int {
 }
 
 func serveUplink(options uplinkOptions) error {
-	rules, err := uplink.ReadRules(os.Stdin)
+	rules, err := readUplinkRules(options.rules)
 	if err != nil {
 		return err
 	}
@@ -72,23 +74,55 @@ func serveUplink(options uplinkOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := openFolder(options.log, options.user); err != nil {
-		return err
+	if options.log != outputLog {
+		if err := openFolder(options.log, options.user); err != nil {
+			return err
+		}
 	}
 	if err := confine.Become(options.user); err != nil {
 		return fmt.Errorf("user %d: %w", options.user, err)
+	}
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP) // a Ctrl-C in the terminal is for whoever started us
+	if _, err := fmt.Println("ready"); err != nil {
+		return err
+	}
+	if options.log == outputLog {
+		return uplink.New(rules, logToOutput()).Serve(listener)
 	}
 	lines, pen, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	go logfile.New(uplinkLog, uplinkLogBytes, uplinkLogKeep).CopyFrom(lines)
-	signal.Ignore(syscall.SIGINT, syscall.SIGHUP) // a Ctrl-C in the terminal is for whoever started us
-	if _, err := fmt.Println("ready"); err != nil {
-		return err
-	}
 	silence()
 	return uplink.New(rules, func(line string) { fmt.Fprintln(pen, line) }).Serve(listener)
+}
+
+func readUplinkRules(path string) (uplink.Rules, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return uplink.Rules{}, err
+	}
+	defer file.Close()
+	return uplink.ReadRules(file)
+}
+
+// logToOutput gives a log whose lines go to standard output. Those that wait while nobody reads it are few; others are lost,
+// for a reader that is gone must hold up no connection.
+func logToOutput() func(line string) {
+	const mostWaiting = 256
+	lines := make(chan string, mostWaiting)
+	go func() {
+		for line := range lines {
+			fmt.Println(line)
+		}
+	}()
+	return func(line string) {
+		select {
+		case lines <- line:
+		default:
+		}
+	}
 }
 
 // listenThere gets a listening socket of another network. A process whose threads are in several networks would connect

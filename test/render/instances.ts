@@ -3,7 +3,7 @@ import { compile } from '../../engine/compile/compile.ts';
 import { type Digest, digestOf } from '../../engine/digest.ts';
 import type { NeededImage } from '../../engine/model/closure.ts';
 import type { GuestFile } from '../../engine/model/guest-file.ts';
-import type { InstanceState } from '../../engine/model/step.ts';
+import { type InstanceState, isExit } from '../../engine/model/step.ts';
 import { isSecretRef } from '../../engine/model/value.ts';
 import { allocate } from '../../engine/plan/allocate.ts';
 import { desired } from '../../engine/plan/desired.ts';
@@ -20,6 +20,8 @@ export const checkout = fileURLToPath(new URL('../../', import.meta.url));
 export type SampleDeployment = {
   /** By name. */
   readonly instances: ReadonlyMap<string, InstanceState>;
+  /** Names of instances whose door tells them who their clients are. */
+  readonly toldClients: ReadonlySet<string>;
   readonly templates: ReadonlyMap<Digest, string>;
   /** By the appliance's name. */
   readonly images: ReadonlyMap<string, NeededImage>;
@@ -56,6 +58,13 @@ export async function sampleDeployment(path: string): Promise<SampleDeployment> 
     recorded: [],
   });
   return {
+    toldClients: new Set(
+      objects.flatMap((object) =>
+        object.kind === 'endpoint' && !isExit(object.state) && object.state.proxyProtocol
+          ? object.state.targets.map((target) => target.name)
+          : [],
+      ),
+    ),
     instances: new Map(
       objects.flatMap((object) => (object.kind === 'instance' ? [[object.key, object.state] as const] : [])),
     ),

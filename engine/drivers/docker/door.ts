@@ -1,6 +1,6 @@
 import { canonicalJson, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
-import { type EntryState, isExit } from '../../model/step.ts';
+import type { EntryState } from '../../model/step.ts';
 import type { DeploymentIdentity } from '../driver.ts';
 import { addressPlan } from './addresses.ts';
 import type { DriverContext } from './context.ts';
@@ -17,6 +17,9 @@ import {
 } from './records.ts';
 import { untilReady, updateRules } from './sandbox.ts';
 
+/** A way in as it is recorded. */
+export type EntryRecord = ObjectRecord<'endpoint'> & { readonly state: EntryState };
+
 // nobody of the appliances and of the server
 const doorUser = '65534:65534';
 
@@ -27,14 +30,10 @@ const doorUser = '65534:65534';
 export async function ensureDoor(
   context: DriverContext,
   deployment: DeploymentIdentity,
-  record: ObjectRecord<'endpoint'>,
+  record: EntryRecord,
   signal: AbortSignal,
 ): Promise<void> {
   const { state } = record;
-  if (isExit(state))
-    throw new EngineError('INSTANCE_FAILED', `${record.key}: a Docker Engine has no way out yet`, {
-      hint: 'Use a pool of virtual machines for applications with an egress.',
-    });
   const name = doorName(deployment.id, record.key);
   const known = await context.api.container(name);
   const fixed = digestOf(canonicalJson(state));
@@ -108,12 +107,13 @@ async function start(
 }
 
 async function bodyOf(context: DriverContext, deployment: string, state: EntryState, signal: AbortSignal) {
-  const { listen, transport, targets } = state;
+  const { listen, transport, targets, proxyProtocol } = state;
   const port = `${listen.port}/${transport}`;
   return {
     Image: await attendantImage(context, signal),
     Cmd: [
       ...[attendantPath, 'endpoint', '--listen', `0.0.0.0:${listen.port}`, '--transport', transport],
+      ...(proxyProtocol ? ['--proxy-protocol'] : []),
       ...targets.flatMap((target) => ['--target', `${target.address}:${target.port}`]),
     ],
     User: doorUser,

@@ -1,13 +1,15 @@
+import type { Agent } from 'node:http';
 import { Duplex, Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { EngineError } from '../../errors.ts';
 import { systemCode } from '../../system-code.ts';
+import { SshAgent, type SshPlace } from './ssh-agent.ts';
 
 /** Where a Docker Engine listens, and what proves both sides to each other. */
 export type EngineAddress =
   | { readonly kind: 'unix'; readonly path: string }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number; readonly tls?: TlsKeys }
-  | { readonly kind: 'ssh'; readonly host: string; readonly port: number; readonly user?: string };
+  | ({ readonly kind: 'ssh' } & SshPlace);
 
 /** Texts in PEM form. */
 export type TlsKeys = { readonly ca?: string; readonly cert?: string; readonly key?: string };
@@ -65,9 +67,17 @@ const inspectTimeoutMs = 60_000;
  */
 export class EngineApi {
   readonly #docker: Docker;
+  readonly #agent: Agent | undefined;
 
   constructor(address: EngineAddress) {
-    this.#docker = new Docker({ ...optionsOf(address), timeout: 0 });
+    this.#agent = address.kind === 'ssh' ? new SshAgent(address) : undefined;
+    const options = { ...optionsOf(address), agent: this.#agent };
+    this.#docker = new Docker(options);
+  }
+
+  /** Lets go of open connections. */
+  close(): void {
+    this.#agent?.destroy();
   }
 
   /** Asks what the Engine is. */
@@ -203,6 +213,16 @@ export class EngineApi {
     });
   }
 
+  /** Starts a container and collects what it writes until it ends; it may be gone then. */
+  async runOnce(name: string): Promise<string> {
+    return await told(`start ${name}`, async () => {
+      const container = this.#docker.getContainer(name);
+      const stream = await container.attach({ stream: true, stdout: true, stderr: true });
+      await container.start();
+      return (await collect(outputOf(stream, [1, 2]))).trim();
+    });
+  }
+
   /** Streams what a container has written, oldest first. */
   async *logs(
     name: string,
@@ -326,18 +346,21 @@ async function collect(parts: AsyncIterable<Uint8Array>): Promise<string> {
   return Buffer.concat(all).toString();
 }
 
+/** Says everything, for what is not said dockerode would take from the environment. */
 function optionsOf(address: EngineAddress): Docker.DockerOptions {
+  const common = {
+    ...{ host: undefined, port: undefined, socketPath: undefined, protocol: 'http' as const },
+    ...{ ca: undefined, cert: undefined, key: undefined, pathPrefix: '/', timeout: 0 },
+  };
   switch (address.kind) {
     case 'unix':
-      return { socketPath: address.path };
+      return { ...common, socketPath: address.path };
     case 'tcp': {
       const { host, port, tls } = address;
-      return { host, port, protocol: tls ? 'https' : 'http', ...tls };
+      return { ...common, host, port, protocol: tls ? 'https' : 'http', ...tls };
     }
-    case 'ssh': {
-      const { host, port, user } = address;
-      return { host, port, protocol: 'ssh', ...(user !== undefined && { username: user }) };
-    }
+    case 'ssh':
+      return { ...common, host: 'docker' }; // whose agent knows the way
     default:
       return address satisfies never;
   }

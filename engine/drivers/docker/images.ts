@@ -54,7 +54,7 @@ export async function attendantImage(context: DriverContext, signal: AbortSignal
 }
 
 /** Loads the image of the containers that keep records: nothing but a folder. @returns its name */
-export async function recordsImage(context: DriverContext): Promise<string> {
+export async function recordsImage(context: Pick<DriverContext, 'api' | 'loading'>): Promise<string> {
   return await ensure(context, imageName('records'), async () => [await tarLayer([folder('records/')])]);
 }
 
@@ -63,7 +63,7 @@ function imageName(source: unknown): string {
 }
 
 async function ensure(
-  context: DriverContext,
+  context: Pick<DriverContext, 'api' | 'loading'>,
   name: string,
   layers: () => Promise<readonly ArchiveLayer[]>,
 ): Promise<string> {

@@ -129,6 +129,7 @@ async function start(context: DriverContext, goal: InstanceGoal, fixed: Digest):
     ensureImage(context, state.kit, state.layers),
     ensureSandbox(context, deployment, key, state, generation, signal),
   ]);
+  await renewScratch(context, deployment, record);
   const memoryBytes = state.memoryBytes + supervisorBytes;
   const facts = await api.facts(signal);
   await api.createContainer(name, {
@@ -161,6 +162,22 @@ async function start(context: DriverContext, goal: InstanceGoal, fixed: Digest):
   await api.putFiles(name, '/', giftsOf(deployment.id, key, state, goal.files));
   if (signal.aborted) throw new EngineError('OPERATION_INTERRUPTED', `${key}: stopped on request`);
   await api.start(name);
+}
+
+/** Makes scratch volumes anew: what is on them is lost at each start. */
+async function renewScratch(
+  { api, home }: DriverContext,
+  deployment: DeploymentIdentity,
+  { state, generation }: ObjectRecord<'instance'>,
+): Promise<void> {
+  for (const { key, kind } of state.volumes) {
+    if (kind !== 'scratch') continue;
+    await api.removeVolume(objectName(deployment.id, key));
+    await api.createVolume(
+      objectName(deployment.id, key),
+      labelsOf(home, deployment, { kind: 'volume', key, generation }),
+    );
+  }
 }
 
 async function applyFiles(

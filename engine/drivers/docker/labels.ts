@@ -1,8 +1,8 @@
 import type { DeploymentIdentity } from '../driver.ts';
 import type { Labels } from './engine-api.ts';
 
-/** What a container is for. `appliance` runs an instance, `sandbox` owns its network, `door` serves an endpoint, `records` keeps notes. */
-export type Role = 'appliance' | 'sandbox' | 'door' | 'records';
+/** What a container is for. `appliance` runs an instance, `sandbox` owns its network, `door` serves an endpoint, `outlet` owns the network of ways out, `records` keeps notes, `probe` tries. */
+export type Role = 'appliance' | 'sandbox' | 'door' | 'outlet' | 'records' | 'probe';
 
 const prefix = 'org.sheaf.';
 
@@ -76,4 +76,9 @@ export function sandboxName(deployment: string, instance: string): string {
 /** Names the container that serves an endpoint. */
 export function doorName(deployment: string, endpoint: string): string {
   return objectName(deployment, endpoint, '-door');
+}
+
+/** Names the container that owns the network of a deployment's ways out. */
+export function outletName(deployment: string): string {
+  return objectName(deployment, 'outlet');
 }

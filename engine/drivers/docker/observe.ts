@@ -4,6 +4,7 @@ import type { Observation, Observed, ObservedInstance } from '../../model/observ
 import { isExit } from '../../model/step.ts';
 import { askSupervisor, type GuestReport } from '../supervisor.ts';
 import type { DriverContext } from './context.ts';
+import { exitWorks } from './exit.ts';
 import { hasImage } from './images.ts';
 import { isConnected } from './instance.ts';
 import { doorName, labelNames, objectName, ofDeployment, sandboxName } from './labels.ts';
@@ -37,7 +38,9 @@ export async function observeDeployment(
       case 'volume':
         return volumes.has(objectName(deployment, record.key));
       case 'endpoint':
-        return !isExit(record.state) && running.has(doorName(deployment, record.key));
+        return isExit(record.state)
+          ? await exitWorks(context, deployment, record.key)
+          : running.has(doorName(deployment, record.key));
       case 'instance':
         return running.has(sandboxName(deployment, record.key));
       case 'snapshot':

@@ -5,7 +5,7 @@ import type { Blobs, Descriptor } from '../../model/blob.ts';
 import type { Observation } from '../../model/observation.ts';
 import type { Capabilities, Server } from '../../model/pool.ts';
 import type { Pruned } from '../../model/pruned.ts';
-import type { Step } from '../../model/step.ts';
+import { isExit, type Step } from '../../model/step.ts';
 import type { Recorded } from '../../model/store.ts';
 import type { VolumeAccess } from '../../model/volume.ts';
 import type { DeploymentIdentity, Driver, ExecRequest, FoundDeployment, StepContext } from '../driver.ts';
@@ -14,11 +14,11 @@ import { quiesceGuest, resumeGuest } from '../guest-hold.ts';
 import type { DriverContext } from './context.ts';
 import { type EngineAddress, EngineApi } from './engine-api.ts';
 import { stopInstance } from './instance.ts';
-import { labelNames, objectName } from './labels.ts';
+import { doorName, labelNames, objectName } from './labels.ts';
 import { observeDeployment } from './observe.ts';
 import { performStep } from './perform.ts';
 import { probeIsolation } from './probe.ts';
-import { leaveNote, readRecords, recordsOf } from './records.ts';
+import { leaveNote, readRecords, recordOf, recordsOf } from './records.ts';
 import { engineServer, overhead } from './servers.ts';
 import { supervisorOf } from './supervisor-of.ts';
 import { openVolumeProgram } from './volume-access.ts';
@@ -72,6 +72,7 @@ class DockerDriver implements Driver {
       runs: 'container',
       isolates: refusal === undefined,
       ...(refusal !== undefined && { isolationReason: refusal }),
+      isElsewhere: true,
       accelerator: { name: 'none', reason: 'containers run on the kernel of their server' },
       snapshots: false,
       limits: {
@@ -164,6 +165,11 @@ class DockerDriver implements Driver {
     instance: string,
     options: { readonly follow: boolean; readonly signal: AbortSignal },
   ): AsyncGenerator<Uint8Array> {
+    const exit = recordOf(await readRecords(this.#context, deployment.id), 'endpoint', instance);
+    if (exit && isExit(exit.state)) {
+      yield* this.#context.api.logs(doorName(deployment.id, instance), options);
+      return;
+    }
     await this.#requireInstance(deployment, instance);
     yield* this.#context.api.logs(objectName(deployment.id, instance), options);
   }
@@ -172,7 +178,9 @@ class DockerDriver implements Driver {
     return { count: 0, bytes: 0 }; // an Engine does not tell when an image was used last, and homes share images
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#context.api.close();
+  }
 
   async #requireInstance(deployment: DeploymentIdentity, instance: string): Promise<void> {
     const container = await this.#context.api.container(objectName(deployment.id, instance));

@@ -1,8 +1,9 @@
 import { EngineError } from '../../errors.ts';
-import type { Step } from '../../model/step.ts';
+import { isExit, type Step } from '../../model/step.ts';
 import type { StepContext } from '../driver.ts';
 import type { DriverContext } from './context.ts';
 import { ensureDoor, removeDoor } from './door.ts';
+import { ensureExit, isExitRecord, removeExit } from './exit.ts';
 import { attendantImage, ensureImage } from './images.ts';
 import { ensureInstance, removeInstance } from './instance.ts';
 import { labelsOf, objectName } from './labels.ts';
@@ -77,7 +78,9 @@ async function ensure(context: DriverContext, step: Ensure, work: StepContext): 
     }
     case 'endpoint': {
       const record: ObjectRecord<'endpoint'> = { ...common, kind: step.kind, state: step.desired };
-      await ensureDoor(context, deployment, record, signal);
+      const { state } = record;
+      if (isExit(state)) await ensureExit(context, deployment, { ...record, state }, signal);
+      else await ensureDoor(context, deployment, { ...record, state }, signal);
       return;
     }
     default:
@@ -102,7 +105,11 @@ async function remove(context: DriverContext, step: Remove, work: StepContext): 
       await removeInstance(context, deployment, key);
       return;
     case 'endpoint':
-      await removeDoor(context, deployment, key);
+      {
+        const record = recordOf(await readRecords(context, deployment.id), 'endpoint', key);
+        if (record && isExitRecord(record)) await removeExit(context, deployment, key);
+        else await removeDoor(context, deployment, key);
+      }
       return;
     case 'image': // it is kept for the next deployment that runs it
     case 'policy':

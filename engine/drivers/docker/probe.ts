@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { EngineError } from '../../errors.ts';
 import type { DriverContext } from './context.ts';
+import { statusOf } from './engine-api.ts';
 import { attendantImage, attendantPath } from './images.ts';
 import { labelNames } from './labels.ts';
-import { untilReady } from './sandbox.ts';
 
 /**
- * Tries whether a sandbox can load packet rules on this Engine, with one that has no network.
+ * Tries whether a sandbox can load packet rules on this Engine, with one that has no network and goes by itself.
  *
  * @returns why not; undefined when it can
  */
@@ -14,23 +14,11 @@ export async function probeIsolation(
   context: DriverContext,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const name = `sheaf-probe-${randomBytes(6).toString('hex')}`;
   try {
-    await context.api.createContainer(name, {
-      Image: await attendantImage(context, signal),
-      Cmd: [attendantPath, 'sandbox', '--rules', '/rules.json'],
-      Labels: { [labelNames.home]: context.home, [labelNames.role]: 'probe' },
-      HostConfig: {
-        NetworkMode: 'none',
-        CapDrop: ['ALL'],
-        CapAdd: ['NET_ADMIN'],
-        SecurityOpt: ['no-new-privileges'],
-        LogConfig: { Type: 'local', Config: { 'max-size': '100k', 'max-file': '2' } },
-      },
+    return await probe(context, signal).catch(async (error) => {
+      if (statusOf(error) !== 404) throw error;
+      return await probe(context, signal); // somebody has just swept it away
     });
-    await context.api.start(name);
-    await untilReady(context, name, signal);
-    return undefined;
   } catch (error) {
     if (
       !(error instanceof EngineError) ||
@@ -38,7 +26,30 @@ export async function probeIsolation(
     )
       throw error;
     return error.message;
-  } finally {
-    await context.api.removeContainer(name).catch(() => undefined);
   }
+}
+
+/** Removes trials of this home that were not begun: whoever made them was killed, or tries again. */
+export async function sweepProbes({ api, home }: Pick<DriverContext, 'api' | 'home'>): Promise<void> {
+  const probes = await api.containers([`${labelNames.home}=${home}`, `${labelNames.role}=probe`]);
+  for (const { id, state } of probes) if (state === 'created') await api.removeContainer(id);
+}
+
+async function probe(context: DriverContext, signal: AbortSignal): Promise<string | undefined> {
+  const { api, home } = context;
+  const name = `sheaf-probe-${randomBytes(6).toString('hex')}`;
+  await api.createContainer(name, {
+    Image: await attendantImage(context, signal),
+    Cmd: [attendantPath, 'sandbox', '--rules', '/rules.json', '--once'],
+    Labels: { [labelNames.home]: home, [labelNames.role]: 'probe' },
+    HostConfig: {
+      AutoRemove: true,
+      NetworkMode: 'none',
+      CapDrop: ['ALL'],
+      CapAdd: ['NET_ADMIN'],
+      SecurityOpt: ['no-new-privileges'],
+    },
+  });
+  const said = await api.runOnce(name);
+  return said === 'ready' ? undefined : said.slice(-400) || 'a trial sandbox says nothing';
 }

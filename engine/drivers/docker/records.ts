@@ -6,6 +6,7 @@ import type { DriverContext } from './context.ts';
 import { statusOf } from './engine-api.ts';
 import { recordsImage } from './images.ts';
 import { labelsOf, objectName } from './labels.ts';
+import { sweepProbes } from './probe.ts';
 
 /** What is remembered of one object of a deployment. */
 export type ObjectRecord<K extends ObjectKind = ObjectKind> = {
@@ -105,9 +106,10 @@ export async function removeRecord(
   await context.keeping(async () => {
     const records = await readRecords(context, deployment.id);
     if (recordOf(records, kind, key) === undefined) return;
-    if (records.objects.length === 1 && records.note === undefined)
+    if (records.objects.length === 1 && records.note === undefined) {
+      await sweepProbes(context);
       await context.api.removeContainer(recordsName(deployment.id));
-    else await put(context, deployment, fileOf(kind, key), '');
+    } else await put(context, deployment, fileOf(kind, key), '');
   });
 }
 
@@ -123,8 +125,10 @@ export async function leaveNote(
   }
   await context.keeping(async () => {
     const records = await readRecords(context, deployment.id);
-    if (records.objects.length === 0) await context.api.removeContainer(recordsName(deployment.id));
-    else if (records.note !== undefined) await put(context, deployment, noteName, '');
+    if (records.objects.length === 0) {
+      await sweepProbes(context);
+      await context.api.removeContainer(recordsName(deployment.id));
+    } else if (records.note !== undefined) await put(context, deployment, noteName, '');
   });
 }
 

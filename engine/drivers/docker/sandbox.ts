@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import pLimit from 'p-limit';
 import { canonicalJson, digestOf } from '../../digest.ts';
 import { EngineError } from '../../errors.ts';
@@ -8,9 +9,10 @@ import type { DriverContext } from './context.ts';
 import { attendantImage, attendantPath } from './images.ts';
 import { labelNames, labelsOf, networkName, sandboxName } from './labels.ts';
 import { readRecords, recordsOf } from './records.ts';
-import { rulesOf } from './rules.ts';
+import { rulesOf, type SandboxRules } from './rules.ts';
 
-const rulesFile = 'rules.json';
+/** Where a sandbox finds its rules, from the root of its file system. */
+export const rulesFile = 'rules.json';
 const readyTimeoutMs = 60_000;
 const atOnce = 8;
 
@@ -73,7 +75,7 @@ export async function ensureSandbox(
     fixed,
   });
   const id = await api.createContainer(name, { ...body, Labels: labels });
-  await api.putFiles(name, '/', archiveOf(rules));
+  await api.putFiles(name, '/', archiveOfRules(rules));
   await api.start(name);
   await untilReady(context, name, signal);
   return id;
@@ -107,8 +109,9 @@ export async function untilReady(context: DriverContext, name: string, signal: A
   });
 }
 
-async function giveRules({ api }: DriverContext, name: string, rules: unknown): Promise<void> {
-  await api.putFiles(name, '/', archiveOf(rules));
+/** Gives a sandbox that runs other rules. @throws EngineError TOOL_FAILED */
+export async function giveRules({ api }: DriverContext, name: string, rules: SandboxRules): Promise<void> {
+  await api.putFiles(name, '/', archiveOfRules(rules));
   const { exitCode, said } = await api.run(name, [
     attendantPath,
     'sandbox',
@@ -122,7 +125,8 @@ async function giveRules({ api }: DriverContext, name: string, rules: unknown): 
     });
 }
 
-function archiveOf(rules: unknown) {
+/** Packs a sandbox's rules. */
+export function archiveOfRules(rules: SandboxRules): Readable {
   const content = Buffer.from(JSON.stringify(rules));
   const common = { uid: 0, gid: 0, mtime: 0, target: '', attributes: {} };
   return writeTar([{ ...common, path: rulesFile, type: 'file', mode: 0o600, size: content.length, content }]);

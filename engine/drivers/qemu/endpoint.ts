@@ -100,9 +100,13 @@ function endpointUser(deployment: string, key: string): number {
 }
 
 /** Writes what an entry's attendant is told besides. */
-function entryArguments({ transport, targets }: EntryState, gateway: string): readonly string[] {
+function entryArguments(
+  { transport, targets, proxyProtocol }: EntryState,
+  gateway: string,
+): readonly string[] {
   return [
     ...['--transport', transport, '--gateway', gateway],
+    ...(proxyProtocol ? ['--proxy-protocol'] : []),
     ...targets.flatMap(({ address, port }) => ['--target', `${address}:${port}`]),
   ];
 }

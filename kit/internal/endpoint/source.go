@@ -21,6 +21,8 @@ type Source struct {
 	// Gateway is the network's own address, for clients whose address means nothing there. Without one every connection
 	// comes from an address of this process.
 	Gateway net.IP
+	// ProxyProtocol is whether each TCP connection begins with a header that tells the client's address.
+	ProxyProtocol bool
 }
 
 // dial connects to a target from the client's own address, so that the instance can tell clients apart.

@@ -71,6 +71,12 @@ func carry(client *net.TCPConn, targets *Targets, source Source) {
 	}
 	server := connection.(*net.TCPConn)
 	defer server.Close()
+	if source.ProxyProtocol {
+		if _, err := server.Write(proxyHeader(client)); err != nil {
+			reset(client)
+			return
+		}
+	}
 	var directions sync.WaitGroup
 	directions.Add(2)
 	go func() {

@@ -152,8 +152,11 @@ func meta(key uint32, value []byte) condition {
 }
 
 func payload(base, offset uint32, value []byte) condition {
-	load := expression("payload", number(1, register), number(2, base), number(3, offset), number(4, uint32(len(value))))
-	return append(load, compare(value, equal)...)
+	return append(load(base, offset, uint32(len(value))), compare(value, equal)...)
+}
+
+func load(base, offset, size uint32) condition {
+	return expression("payload", number(1, register), number(2, base), number(3, offset), number(4, size))
 }
 
 func connection(key uint32) condition {

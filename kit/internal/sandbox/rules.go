@@ -23,6 +23,8 @@ type Rules struct {
 	// Address is the instance's own.
 	Address netip.Addr `json:"address"`
 	Ways    []Way      `json:"ways"`
+	// Inner is the deployment's network, when everything outside of it may be connected to from here.
+	Inner *netip.Prefix `json:"inner,omitempty"`
 }
 
 // ReadRules reads a file of rules. A file that is not there opens nothing.
@@ -44,6 +46,9 @@ func parseRules(text []byte) (Rules, error) {
 	}
 	if !rules.Address.Is4() {
 		return Rules{}, fmt.Errorf("%s is no IPv4 address", rules.Address)
+	}
+	if rules.Inner != nil && !rules.Inner.Addr().Is4() {
+		return Rules{}, fmt.Errorf("%s is no IPv4 network", rules.Inner)
 	}
 	for _, way := range rules.Ways {
 		if !way.Address.Is4() || way.Port == 0 || numbers[way.Transport] == 0 || (way.Leads != "in" && way.Leads != "out") {

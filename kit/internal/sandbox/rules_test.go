@@ -20,6 +20,8 @@ func TestRulesAreReadOrRefusedAsAWhole(t *testing.T) {
 	for text, isGood := range map[string]bool{
 		`{"address":"10.84.0.2","ways":[` + way + `]}`:                                  true,
 		`{"address":"10.84.0.2","ways":[` + way:                                         false,
+		`{"address":"10.84.0.2","ways":[],"inner":"10.84.0.0/24"}`:                      true,
+		`{"address":"10.84.0.2","ways":[],"inner":"fd00::/8"}`:                          false,
 		`{"ways":[` + way + `]}`:                                                        false,
 		`{"address":"fd00::2","ways":[` + way + `]}`:                                    false,
 		`{"address":"10.84.0.2","ways":[` + strings.Replace(way, "80", "0", 1) + `]}`:   false,

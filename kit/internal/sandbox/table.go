@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/binary"
+	"net"
 	"net/netip"
 	"syscall"
 )
@@ -35,7 +36,9 @@ func Load(rules Rules) error {
 	t.addChain(tableName, "enter", hookIn)
 	t.addChain(tableName, "pass", hookForward)
 	t.addChain(tableName, "leave", hookOut)
-	t.addRule(tableName, "leave", drop, isIPv4(), hasTarget(resolver))
+	if rules.Inner == nil {
+		t.addRule(tableName, "leave", drop, isIPv4(), hasTarget(resolver))
+	}
 	t.addRule(tableName, "leave", accept, leavesBy(loopbackDevice))
 	t.addRule(tableName, "enter", accept, comesBy(loopbackDevice))
 	for _, way := range rules.Ways {
@@ -50,6 +53,10 @@ func Load(rules Rules) error {
 			hasSource(from), hasTarget(to), hasTargetPort(way.Port))
 		t.addRule(tableName, answers, accept, isIPv4(), hasTransport(transport), goes(directionReply),
 			hasSource(to), hasTarget(from), hasSourcePort(way.Port))
+	}
+	if rules.Inner != nil {
+		t.addRule(tableName, "leave", accept, isIPv4(), goes(directionOriginal), hasTargetOutside(*rules.Inner))
+		t.addRule(tableName, "enter", accept, isIPv4(), goes(directionReply), hasSourceOutside(*rules.Inner))
 	}
 	if len(rules.Ways) > 0 {
 		// that a packet was too large for the way, or nobody listens
@@ -73,6 +80,16 @@ func leavesBy(device uint32) condition { return meta(metaDeviceOut, native(devic
 func hasSource(address netip.Addr) condition { return payload(networkHeader, 12, address.AsSlice()) }
 
 func hasTarget(address netip.Addr) condition { return payload(networkHeader, 16, address.AsSlice()) }
+
+func hasSourceOutside(network netip.Prefix) condition { return outside(12, network) }
+
+func hasTargetOutside(network netip.Prefix) condition { return outside(16, network) }
+
+func outside(offset uint32, network netip.Prefix) condition {
+	c := load(networkHeader, offset, 4)
+	c = append(c, mask(net.CIDRMask(network.Bits(), 32))...)
+	return append(c, compare(network.Masked().Addr().AsSlice(), unequal)...)
+}
 
 func hasSourcePort(port uint16) condition { return payload(transportHeader, 0, bigEndian16(port)) }
 

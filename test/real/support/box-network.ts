@@ -62,6 +62,8 @@ export async function fetchPage(
   url: string,
   options: {
     readonly from?: string;
+    /** Whether a header tells the address in `from`, as an endpoint's does. */
+    readonly throughDoor?: boolean;
     readonly form?: Readonly<Record<string, string>>;
     readonly headers?: Readonly<Record<string, string>>;
   } = {},

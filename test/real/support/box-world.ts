@@ -92,7 +92,11 @@ export async function openBoxWorld(application: string): Promise<BoxWorld> {
     change: async (instance, variation) =>
       known(boxes.get(instance), instance).apply(await files(instance, variation)),
     box: (instance) => known(boxes.get(instance), instance),
-    ask: (instance, path, options) => fetchPage(outside, `http://${addressOf(instance)}${path}`, options),
+    ask: (instance, path, options) =>
+      fetchPage(outside, `http://${addressOf(instance)}${path}`, {
+        ...(sample.toldClients.has(instance) && { from: askers[0], throughDoor: true }),
+        ...options,
+      }),
     async close() {
       for (const box of boxes.values()) await box.kill();
       renderer.close();

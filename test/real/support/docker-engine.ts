@@ -23,8 +23,20 @@ export type TestEngine = {
 
 const startTimeoutMs = 90_000;
 
-/** Starts a Docker Engine that touches nothing of this machine: its own folders, bridges and packet rules. */
-export async function startDockerEngine(): Promise<TestEngine> {
+/** The network that an Engine is started in. */
+export type EngineNetwork = {
+  /** What goes in front of a command that shall run there. */
+  readonly enterNetwork: readonly string[];
+  /** Address of a name server. */
+  readonly names: string;
+};
+
+/**
+ * Starts a Docker Engine that touches nothing of this machine: its own folders, bridges and packet rules.
+ *
+ * @param within - its network; one of its own without any way out when absent
+ */
+export async function startDockerEngine(within?: EngineNetwork): Promise<TestEngine> {
   const root = await mkdtemp(join(tmpdir(), 'sheaf-docker-'));
   const holder = spawn(
     'unshare',
@@ -34,11 +46,13 @@ export async function startDockerEngine(): Promise<TestEngine> {
     },
   );
   await new Promise((resolve) => holder.stdout.once('data', resolve));
+  const enter = within?.enterNetwork ?? ['nsenter', `--net=/proc/${holder.pid}/ns/net`, '--'];
+  const place = { root, enter, names: within?.names };
   const socket = join(root, 'docker.sock');
   const api = new EngineApi({ kind: 'unix', path: socket });
   // of its own, as on most servers: it outlives a Docker Engine that crashes
   const containerd = await startContainerd(root);
-  const starting = start(root, socket, api, holder);
+  const starting = start(place, socket, api);
   starting.catch(() => containerd.kill('SIGKILL'));
   let daemon = await starting;
   return {
@@ -51,10 +65,11 @@ export async function startDockerEngine(): Promise<TestEngine> {
     async crash() {
       daemon.kill('SIGKILL');
       await ended(daemon);
-      daemon = await start(root, socket, api, holder);
+      daemon = await start(place, socket, api);
     },
     async onServer(command, args) {
-      const { stdout } = await runCommand('nsenter', [`--net=/proc/${holder.pid}/ns/net`, command, ...args]);
+      const [first = '', ...words] = [...enter, command, ...args];
+      const { stdout } = await runCommand(first, words);
       return stdout;
     },
     async close() {
@@ -96,10 +111,13 @@ async function startContainerd(root: string): Promise<ChildProcess> {
 }
 
 async function start(
-  root: string,
+  {
+    root,
+    enter,
+    names,
+  }: { readonly root: string; readonly enter: readonly string[]; readonly names: string | undefined },
   socket: string,
   api: EngineApi,
-  holder: ChildProcess,
 ): Promise<ChildProcess> {
   const log = join(root, 'log');
   const file = openSync(log, 'a');
@@ -118,7 +136,8 @@ async function start(
   ];
   await rm(join(root, 'pid'), { force: true });
   await runCommand('sh', ['-c', `echo '{}' > ${join(root, 'none.json')}`]);
-  const daemon = spawn('nsenter', [`--net=/proc/${holder.pid}/ns/net`, 'dockerd', ...args], {
+  const [first = '', ...words] = [...enter, 'dockerd', ...args, ...(names ? ['--dns', names] : [])];
+  const daemon = spawn(first, words, {
     stdio: ['ignore', file, file],
   });
   const deadline = Date.now() + startTimeoutMs;

@@ -1,9 +1,11 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import type { Page } from './box-network.ts';
 
-const { url, from, form, headers } = JSON.parse(process.argv[2] ?? '') as {
+const { url, from, throughDoor, form, headers } = JSON.parse(process.argv[2] ?? '') as {
   readonly url: string;
   readonly from?: string;
+  readonly throughDoor?: boolean;
   readonly form?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
 };
@@ -24,6 +26,7 @@ async function fetchIt(): Promise<Page> {
       },
       timeout: 3000,
       ...(from !== undefined && { localAddress: from }),
+      ...(throughDoor && { createConnection: () => connectAsDoor(new URL(url), from ?? '127.0.0.1') }),
     },
     (answer) => {
       let text = '';
@@ -46,4 +49,11 @@ async function fetchIt(): Promise<Page> {
   asking.on('error', () => resolve({ status: 0, headers: {}, body: '' }));
   asking.end(body);
   return await promise;
+}
+
+/** Connects as an endpoint does whose terminal says `proxyProtocol`. */
+function connectAsDoor({ hostname, port }: URL, localAddress: string) {
+  const socket = connect({ host: hostname, port: Number(port || 80), localAddress });
+  socket.write(`PROXY TCP4 ${localAddress} ${hostname} 40000 ${port || 80}\r\n`);
+  return socket;
 }

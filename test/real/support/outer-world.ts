@@ -7,10 +7,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from '../../../engine/command.ts';
 
-/** A server in a network of its own, with a world of servers and names around it. */
+/** A server in a network of its own, with a world of servers and names around it. A name server answers at its public address. */
 export type OuterWorld = {
   /** What goes in front of a command that shall run on that server. */
   readonly enter: readonly string[];
+  /** The same, into its network alone. */
+  readonly enterNetwork: readonly string[];
   /** The certificate with which the world's servers show themselves. */
   readonly certificate: string;
   readonly close: () => Promise<void>;
@@ -54,11 +56,15 @@ export async function openOuterWorld(hosts: Readonly<Record<string, string>>): P
   const program = fileURLToPath(new URL('outer-server.ts', import.meta.url));
   const enterWorld = ['-t', `${world.pid}`, '-n', process.execPath, program, key, certificate];
   const servers = await holder('nsenter', ...enterWorld);
+  const namesProgram = fileURLToPath(new URL('outer-names.ts', import.meta.url));
+  const enterNames = ['-t', `${world.pid}`, '-n', process.execPath, namesProgram, JSON.stringify(hosts)];
+  const names = await holder('nsenter', ...enterNames);
   return {
     enter: ['nsenter', '-t', `${server.pid}`, '-m', '-n', '--'],
+    enterNetwork: ['nsenter', '-t', `${server.pid}`, '-n', '--'],
     certificate: await readFile(certificate, 'utf8'),
     async close() {
-      for (const child of [servers, world, server]) {
+      for (const child of [names, servers, world, server]) {
         child.kill('SIGKILL');
         if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
       }
