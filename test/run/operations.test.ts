@@ -144,6 +144,20 @@ test('a pool that cannot enforce the wires runs nothing', async (t) => {
   });
 });
 
+test('a whole disk is refused where only containers run, before anything is made', async (t) => {
+  const house = newHouse();
+  const { context } = house.enter({ capabilities: { runs: 'container' } });
+  const appliances = blueprint.appliances.map((one) => ({
+    ...one,
+    image: { kind: 'disk', path: 'disk.qcow2', run: [] } as unknown as typeof one.image,
+  }));
+
+  const error = await t.throwsAsync(up(context, upRequest({ ...blueprint, appliances }), closure));
+
+  t.is(error?.code, 'PLACEMENT_IMPOSSIBLE');
+  t.regex(error?.message ?? '', /^the pool local runs containers, and cannot boot the disk of /);
+});
+
 test('a user without the rights to enforce the wires is told what gives them', async (t) => {
   const house = newHouse();
   const refusal = { isolationReason: 'no tap for you', isolationRemedy: 'As root: chmod it' };

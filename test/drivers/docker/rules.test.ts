@@ -1,6 +1,6 @@
 import test from 'ava';
 import type { ObjectRecord, Records } from '../../../engine/drivers/docker/records.ts';
-import { rulesOf } from '../../../engine/drivers/docker/rules.ts';
+import { outletRulesOf, rulesOf } from '../../../engine/drivers/docker/rules.ts';
 import type { PolicyRule } from '../../../engine/model/step.ts';
 
 const common = { generation: 1, fingerprint: null };
@@ -42,6 +42,33 @@ test('a door is let in where it leads, from its own address', (t) => {
     { leads: 'in', address: '10.84.0.125', transport: 'tcp', port: 80 },
   ]);
   t.deepEqual(rulesOf(records, 'db.1', '10.84.0.3').ways, []);
+});
+
+test('a way out is reached by its sources alone, and reaches everything beyond the deployment', (t) => {
+  const exit: ObjectRecord<'endpoint'> = {
+    ...common,
+    kind: 'endpoint',
+    key: 'out.world',
+    state: {
+      ...{ appliance: 'out', terminal: 'world', protocol: 'tcp', transport: 'tcp' },
+      listen: { address: '10.84.0.1', port: 4430 },
+      sources: [{ name: 'web.1', address: '10.84.0.2' }],
+      clients: [],
+    },
+  };
+  const records = recordsWith([], [exit]);
+
+  const outlet = outletRulesOf(records, '10.84.0.1', '10.84.0.0/24');
+
+  t.deepEqual(rulesOf(records, 'web.1', '10.84.0.2').ways, [
+    { leads: 'out', address: '10.84.0.1', transport: 'tcp', port: 4430 },
+  ]);
+  t.deepEqual(rulesOf(records, 'db.1', '10.84.0.3').ways, []);
+  t.deepEqual(outlet, {
+    address: '10.84.0.1',
+    inner: '10.84.0.0/24',
+    ways: [{ leads: 'in', address: '10.84.0.2', transport: 'tcp', port: 4430 }],
+  });
 });
 
 test('without a policy nothing passes', (t) => {
