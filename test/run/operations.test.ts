@@ -154,7 +154,7 @@ test('a whole disk is refused where only containers run, before anything is made
 
   const error = await t.throwsAsync(up(context, upRequest({ ...blueprint, appliances }), closure));
 
-  t.is(error?.code, 'PLACEMENT_IMPOSSIBLE');
+  t.like(error, { code: 'PLACEMENT_IMPOSSIBLE' });
   t.regex(error?.message ?? '', /^the pool local runs containers, and cannot boot the disk of /);
 });
 
