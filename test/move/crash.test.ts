@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { isAside } from '../../engine/model/move.ts';
 import { identityOf } from '../../engine/run/identity.ts';
 import { type Act, confirm, discard, goFar, goUp, rollBack, undo } from './acts.ts';
-import { newStreet, type PoolName, type Street } from './street.ts';
+import { type Frozen, newStreet, type PoolName, type Street } from './street.ts';
 import { dataIn, isWorking, writeTo } from './writer.ts';
 
 /** Somebody who writes whenever the application takes it, and remembers what was taken. */
@@ -12,27 +12,39 @@ type Writer = {
   readonly faults: readonly string[];
 };
 
-function writerOf(street: Street): Writer {
-  let accepted = '';
-  let count = 0;
+/** @param taken - what was taken before */
+function writerOf(street: Street, taken = ''): Writer {
+  let accepted = taken;
   const faults: string[] = [];
+  let last = Promise.resolve();
   return {
     accepted: () => accepted,
     faults,
-    write: async () => {
-      const working: PoolName[] = [];
-      for (const pool of ['near', 'far'] as const) if (await isWorking(street, pool)) working.push(pool);
-      if (working.length > 1) faults.push('two copies work at once');
-      const [pool] = working;
-      if (pool === undefined) return;
-      const before = (await dataIn(street, pool)) ?? '';
-      // who takes a write must have all that were taken before
-      if (before !== accepted) faults.push(`${pool} has "${before}" of "${accepted}"`);
-      const next = `${before}${++count} `;
-      if (await writeTo(street, pool, next)) accepted = next;
+    // one after the other, however many acts go on at once
+    write: () => {
+      last = last.then(writeOnce);
+      return last;
     },
   };
+
+  async function writeOnce(): Promise<void> {
+    const working: PoolName[] = [];
+    for (const pool of ['near', 'far'] as const) if (await isWorking(street, pool)) working.push(pool);
+    if (working.length > 1) faults.push('two copies work at once');
+    const [pool] = working;
+    if (pool === undefined) return;
+    const before = (await dataIn(street, pool)) ?? '';
+    // who takes a write must have all that were taken before
+    if (before !== accepted) faults.push(`${pool} has "${before}" of "${accepted}"`);
+    const next = `${before}${before.length} `;
+    await writeTo(street, pool, next, () => {
+      accepted = next;
+    });
+  }
 }
+
+/** What a kill leaves, and what was taken by then. */
+type Kill = { readonly moment: string; readonly left: Frozen; readonly taken: string };
 
 /** Writes where the deployment is, what exists, and whether the records agree with it. */
 async function picture(street: Street): Promise<string> {
@@ -58,7 +70,12 @@ async function picture(street: Street): Promise<string> {
   return lines.join('\n');
 }
 
-/** Kills an act at its every moment, carries out what follows, and compares with lives in which nobody was killed. */
+/**
+ * Lets an act be killed at its every moment, carries out what follows, and compares with lives in which nobody was killed.
+ *
+ * A kill leaves what is written, and nothing else; so one life shows what all kills leave, and moments between which
+ * nothing was written are one.
+ */
 async function matrix(
   t: ExecutionContext,
   parts: {
@@ -70,28 +87,35 @@ async function matrix(
   },
 ): Promise<void> {
   const expected = await Promise.all(parts.likeAfter.map(pictureAfter));
-  const given = newStreet();
-  for (const act of parts.given) await given.live(act);
-  for (let moment = 1; ; moment++) {
-    const street = await given.copy();
-    const writer = writerOf(street);
-    const interfere = writer.write;
-    const { wasKilled, moments } = await street.live(parts.act, { lastMoment: moment, interfere });
-    const where = `killed at moment ${moment}, ${moments.at(-1)}`;
-    if (!wasKilled) {
-      t.true(moment > 20, 'a life has that many moments');
-      street.leave();
-      given.leave();
-      return;
-    }
-    for (const act of await parts.followedBy(street)) await street.live(act, { interfere });
+  const life = newStreet();
+  for (const act of parts.given) await life.live(act);
+  const kills = new Map<string, Kill>();
+  const writer = writerOf(life);
+  const witness = (moment: string): void => {
+    const left = life.freeze();
+    if (!kills.has(left.digest)) kills.set(left.digest, { moment, left, taken: writer.accepted() });
+  };
+  await life.live(parts.act, { witness, interfere: writer.write });
+  life.leave();
+  t.true(kills.size > 20, 'a life has that many moments');
+  const isFault = (fault: string): boolean => parts.losesWrites !== true || fault.startsWith('two copies');
+  t.deepEqual(writer.faults.filter(isFault), []);
+
+  for (const { moment, left, taken } of kills.values()) {
+    const street = left.open();
+    const later = writerOf(street, taken);
+    for (const act of await parts.followedBy(street)) await street.live(act, { interfere: later.write });
     const seen = await picture(street);
-    t.true(expected.includes(seen), `${where}:\n${seen}\n--- expected\n${expected.join('\n--- or\n')}`);
+    t.true(
+      expected.includes(seen),
+      `killed ${moment}:\n${seen}\n--- expected\n${expected.join('\n--- or\n')}`,
+    );
     const [record] = await street.store.deployments();
+    const data = (await dataIn(street, record?.pool === 'far' ? 'far' : 'near')) ?? '';
     if (parts.losesWrites !== true) {
-      t.deepEqual(writer.faults, [], where);
-      t.is((await dataIn(street, record?.pool === 'far' ? 'far' : 'near')) ?? '', writer.accepted(), where);
-    } else t.false(writer.faults.includes('two copies work at once'), where);
+      t.deepEqual(later.faults, [], `killed ${moment}`);
+      t.is(data, later.accepted(), `killed ${moment}`);
+    } else t.false(later.faults.includes('two copies work at once'), `killed ${moment}`);
     street.leave();
   }
 }

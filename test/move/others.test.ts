@@ -54,7 +54,7 @@ test('nobody changes a deployment between its move and the decision about it, bu
 test('nobody changes a deployment whose move was cut off, and status says how to go on', async (t) => {
   const street = newStreet();
   await street.live(goUp);
-  const { moments } = await (await street.copy()).live(goFar);
+  const { moments } = await street.freeze().open().live(goFar);
   const middle = moments.findIndex((moment) => moment.includes('far before apply'));
   await street.live(goFar, { lastMoment: middle });
 

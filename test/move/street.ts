@@ -1,6 +1,7 @@
-import { cpSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Cells, memoryCells } from '../../engine/drivers/memory/cells.ts';
+import type { Cells } from '../../engine/drivers/memory/cells.ts';
 import { type MemoryDriverOptions, openMemoryDriver } from '../../engine/drivers/memory/open-driver.ts';
 import { World } from '../../engine/drivers/memory/world.ts';
 import type { EventBody } from '../../engine/model/event.ts';
@@ -28,13 +29,23 @@ export type Street = {
     readonly events: readonly EventBody[];
   }>;
   readonly leave: () => void;
-  /** Makes another one in which all is as it is here now. Nobody may live here meanwhile. */
-  readonly copy: () => Promise<Street>;
+  /** Takes down how all is at this instant, as a kill would leave it. */
+  readonly freeze: () => Frozen;
+};
+
+/** How a street was at one instant. */
+export type Frozen = {
+  /** The same of two instants between which nothing was written. */
+  readonly digest: string;
+  /** Makes a street in which all is so. */
+  readonly open: () => Street;
 };
 
 /** What goes otherwise than usual in a life. */
 export type LifeParts = {
   readonly lastMoment?: number;
+  /** Sees all as a kill at each moment would leave it. */
+  readonly witness?: (moment: string) => void;
   readonly interfere?: (pool: PoolName, moment: string, signal: AbortSignal) => Promise<void>;
   readonly driver?: Partial<Record<PoolName, Omit<MemoryDriverOptions, 'cells' | 'interfere'>>>;
   readonly run?: Partial<RunContext>;
@@ -51,10 +62,11 @@ let lives = 0;
 
 /** Makes two pools where nobody was yet. */
 export function newStreet(): Street {
-  return streetOf(scratchFolder(), { near: memoryCells(), far: memoryCells() });
+  return streetOf(scratchFolder(), { near: new Map(), far: new Map() });
 }
 
-function streetOf(home: string, cells: Readonly<Record<PoolName, Cells>>): Street {
+function streetOf(home: string, texts: Readonly<Record<PoolName, Map<string, string>>>): Street {
+  const cells = { near: cellsOf(texts.near), far: cellsOf(texts.far) };
   const store = openStore(join(home, 'state.db'));
   return {
     home,
@@ -75,6 +87,7 @@ function streetOf(home: string, cells: Readonly<Record<PoolName, Cells>>): Stree
             },
           }),
         parts.lastMoment ?? Number.POSITIVE_INFINITY,
+        parts.witness,
       );
       const far = openMemoryDriver({
         ...parts.driver?.far,
@@ -107,10 +120,15 @@ function streetOf(home: string, cells: Readonly<Record<PoolName, Cells>>): Stree
       const end = await Promise.race([act(context).then(() => 'done'), who.death.then(() => 'killed')]);
       return { wasKilled: end === 'killed', moments: who.moments, events };
     },
-    copy: async () => {
+    freeze: () => {
       const folder = scratchFolder();
-      cpSync(home, folder, { recursive: true });
-      return streetOf(folder, { near: await copyOf(cells.near), far: await copyOf(cells.far) });
+      // what a pass has spooled dies with its process
+      cpSync(home, folder, { recursive: true, filter: (file) => !/\.lines$|-shm$/.test(file) });
+      const frozen = { near: new Map(texts.near), far: new Map(texts.far) };
+      const hash = createHash('sha256').update(JSON.stringify([[...frozen.near], [...frozen.far]]));
+      for (const name of readdirSync(folder).toSorted())
+        hash.update(name).update(readFileSync(join(folder, name)));
+      return { digest: hash.digest('hex'), open: () => streetOf(folder, frozen) };
     },
     leave: () => {
       store.close();
@@ -119,8 +137,11 @@ function streetOf(home: string, cells: Readonly<Record<PoolName, Cells>>): Stree
   };
 }
 
-async function copyOf(cells: Cells): Promise<Cells> {
-  const copy = memoryCells();
-  for (const name of await cells.list('')) await copy.write(name, (await cells.read(name)) ?? '');
-  return copy;
+function cellsOf(texts: Map<string, string>): Cells {
+  return {
+    list: async (prefix) => [...texts.keys()].filter((name) => name.startsWith(prefix)).toSorted(),
+    read: async (name) => texts.get(name),
+    write: async (name, text) => void texts.set(name, text),
+    remove: async (name) => void texts.delete(name),
+  };
 }

@@ -3,13 +3,20 @@ import type { PoolName, Street } from './street.ts';
 const volume = 'db.1/data';
 const file = 'base/entries';
 
-/** Writes what a program in the database's instance would, if it works; nothing when it does not. @returns whether it was written */
-export async function writeTo(street: Street, pool: PoolName, content: string): Promise<boolean> {
+/** Writes what a program in the database's instance would, if it works; nothing when it does not. @param taken - is called at the instant of writing @returns whether it was written */
+export async function writeTo(
+  street: Street,
+  pool: PoolName,
+  content: string,
+  taken: () => void = () => undefined,
+): Promise<boolean> {
   const id = await writerOf(street, pool);
   if (id === undefined) return false;
   const files = await street.worlds[pool].files(id, volume);
   files.write(file, Buffer.from(content));
-  await street.worlds[pool].putFiles(id, volume, files);
+  const put = street.worlds[pool].putFiles(id, volume, files);
+  taken();
+  await put;
   return true;
 }
 

@@ -25,11 +25,13 @@ const writes = [
  *
  * @param openDriver - opens the driver with a function that is to be waited for at each of its moments
  * @param lastMoment - from 1; more than there are moments lets everything live
+ * @param witness - sees all as a kill at each moment would leave it
  */
 export function mortal(
   store: Store,
   openDriver: (interfere: (moment: string) => Promise<void>) => Driver,
   lastMoment: number,
+  witness: (name: string) => void = () => undefined,
 ): Mortal {
   const moments: string[] = [];
   const { promise: death, resolve: die } = Promise.withResolvers<void>();
@@ -37,6 +39,7 @@ export function mortal(
   const moment = async (name: string): Promise<void> => {
     if (moments.length >= lastMoment) await forever;
     moments.push(name);
+    witness(name);
     if (moments.length < lastMoment) return;
     die();
     await forever;
