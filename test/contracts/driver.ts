@@ -244,7 +244,7 @@ export function contract(test: TestFn, open: () => Promise<ContractSubject>): vo
       return;
     }
     const write = async (word: string): Promise<void> => {
-      await run(['tee', '/data/word'], { stdin: Readable.from([word]) });
+      await run(['sh', '-c', 'cat > /data/word'], { stdin: Readable.from([word]) });
     };
     const wanted = objects(subject, 'second');
     const [instance] = ensures(
