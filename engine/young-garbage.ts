@@ -10,23 +10,24 @@ import { runInNewContext } from 'node:vm';
  *
  * @returns to be told the bytes as they go through
  */
-export function openYoungCollector(everyBytes: number): (bytes: number) => void {
-  const collect = collector();
+export function openYoungCollector(everyBytes = 16 * 2 ** 20): (bytes: number) => void {
+  let collect: Collect | undefined;
   let bytes = 0;
   return (more) => {
     bytes += more;
     if (bytes < everyBytes) return;
     bytes = 0;
-    collect?.({ type: 'minor' });
+    collect ??= collector();
+    collect({ type: 'minor' });
   };
 }
 
 type Collect = (options: { readonly type: 'minor' }) => void;
 
 /** Node hands out its collector only by a flag, and to contexts that are made while the flag stands. */
-function collector(): Collect | undefined {
+function collector(): Collect {
   setFlagsFromString('--expose-gc');
   const collect: unknown = runInNewContext('globalThis.gc');
   setFlagsFromString('--no-expose-gc');
-  return typeof collect === 'function' ? (collect as Collect) : undefined;
+  return typeof collect === 'function' ? (collect as Collect) : () => undefined;
 }

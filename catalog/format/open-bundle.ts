@@ -4,6 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { EngineError } from '../../engine/errors.ts';
 import type { Descriptor } from '../../engine/model/blob.ts';
 import { systemCode } from '../../engine/system-code.ts';
+import { openYoungCollector } from '../../engine/young-garbage.ts';
 import { blobPath, type FormNote } from './layout.ts';
 import { checkLayout, isRoot, readIndex, readManifest, readPackingList, textLimits } from './read-texts.ts';
 import { refusal } from './refusals.ts';
@@ -65,6 +66,13 @@ async function readBundle(file: FileHandle): Promise<BundleFile> {
   const entries = await indexTar(file);
   const { size: bytes } = await file.stat();
 
+  const passed = openYoungCollector();
+  const stream = async function* (slice: TarSlice, part: Descriptor): AsyncGenerator<Uint8Array> {
+    for await (const chunk of verified(file, slice, part)) {
+      passed(chunk.byteLength);
+      yield chunk;
+    }
+  };
   const sliceOf = (path: string): TarSlice => {
     const slice = entries.get(path);
     if (slice !== undefined) return slice;
@@ -105,7 +113,7 @@ async function readBundle(file: FileHandle): Promise<BundleFile> {
     note,
     bytes,
     has: (part) => entries.has(blobPath(part.digest)),
-    open: (part) => verified(file, present(entries, part), part),
+    open: (part) => stream(present(entries, part), part),
     read: async (part) => {
       if (part.size > smallBytes) throw refusal('BUNDLE_TOO_LARGE', `has a text of ${part.size} bytes`);
       return await collect(verified(file, present(entries, part), part));

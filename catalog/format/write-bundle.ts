@@ -5,6 +5,7 @@ import { type TarEntry, type TarSource, writeTar } from '../../engine/formats/ta
 import type { Descriptor } from '../../engine/model/blob.ts';
 import type { Report } from '../../engine/model/event.ts';
 import { settle } from '../../engine/whole-file.ts';
+import { openYoungCollector } from '../../engine/young-garbage.ts';
 import type { BlobSource } from './blob-source.ts';
 import { withDrafts } from './drafts.ts';
 import { blobPath, type FormNote, indexText, layoutText } from './layout.ts';
@@ -33,9 +34,11 @@ export type CatalogCall = { readonly signal: AbortSignal; readonly report: Repor
  */
 export async function writeBundle(file: string, request: WriteRequest, call: CatalogCall): Promise<number> {
   let bytes = 0;
+  const collect = openYoungCollector();
   const counted = async function* (archive: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of archive) {
       bytes += chunk.byteLength;
+      collect(chunk.byteLength);
       yield chunk;
     }
   };

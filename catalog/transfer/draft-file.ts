@@ -21,7 +21,6 @@ const batchBytes = 256 * 1024;
 const mostQueuedBytes = 4 * 2 ** 20;
 /** After how much the disk is given work: so that little is left to wait for at the end. */
 const syncEveryBytes = 64 * 2 ** 20;
-const collectEveryBytes = 16 * 2 ** 20;
 const readBytes = 2 ** 20;
 
 /**
@@ -35,7 +34,7 @@ export async function openDraftFile(path: string, bytes: number): Promise<DraftF
   let queuedBytes = 0;
   let unsyncedBytes = 0;
   let syncing: Promise<void> | undefined;
-  const collect = openYoungCollector(collectEveryBytes);
+  const collect = openYoungCollector();
 
   const syncAlong = (): void => {
     if (syncing !== undefined || unsyncedBytes < syncEveryBytes) return;
