@@ -1,5 +1,8 @@
 import { join, resolve } from 'node:path';
 import pLimit from 'p-limit';
+import { type BackUpAnswer, type BackUpRequest, type BackupParts, backUp } from './backup/back-up.ts';
+import { type CopyRequest, copy } from './backup/copy.ts';
+import { type RestoreRequest, restore } from './backup/restore.ts';
 import { requireBuilder } from './build-apart.ts';
 import { requireTools } from './command.ts';
 import { compile } from './compile/compile.ts';
@@ -513,6 +516,54 @@ export class Engine {
   /** Makes the records again of deployments that exist in a pool and are not recorded. @throws EngineError DEPLOYMENTS_FAILED */
   async adopt(name: string, options: CallOptions): Promise<AdoptAnswer> {
     return await adopt(await this.#parts.runContext(this.#parts.pool(name), options));
+  }
+
+  /** Writes a deployment with its data into a file, while it runs. @throws EngineError as `backUp` */
+  async backUp(request: Omit<BackUpRequest, 'owner'>, options: CallOptions): Promise<BackUpAnswer> {
+    const context = await this.#parts.runContextOf(request.name, options);
+    const { base, file } = request;
+    return await backUp(context, await this.#backupParts(), {
+      ...request,
+      owner,
+      file: this.#absolute(file),
+      ...(base && { base: { ...base, file: this.#absolute(base.file) } }),
+    });
+  }
+
+  /** Makes a deployment out of a backup. @param pool - the first when absent. @throws EngineError as `restore` */
+  async restore(
+    request: Omit<RestoreRequest, 'owner'> & { readonly pool?: string },
+    options: CallOptions,
+  ): Promise<DeploymentStatus> {
+    const { pool, file, bases } = request;
+    const context = await this.#parts.runContext(this.#parts.pool(pool), options);
+    return await restore(context, await this.#backupParts(), {
+      ...request,
+      owner,
+      file: this.#absolute(file),
+      bases: bases.map((base) => this.#absolute(base)),
+    });
+  }
+
+  /** Makes a second deployment with the data of one that runs. @param pool - that of the first when absent. @throws EngineError as `copy` */
+  async copy(
+    request: Omit<CopyRequest, 'owner'> & { readonly pool?: string },
+    options: CallOptions,
+  ): Promise<DeploymentStatus> {
+    const source = await this.#parts.runContextOf(request.name, options);
+    const { pool } = request;
+    const target =
+      pool === undefined ? source : await this.#parts.runContext(this.#parts.pool(pool), options);
+    return await copy(source, target, await this.#backupParts(), { ...request, owner });
+  }
+
+  async #backupParts(): Promise<BackupParts> {
+    const { blobs, scratch } = await this.#parts.open();
+    return { blobs, scratch: await openProcessFolder(scratch) };
+  }
+
+  #absolute(file: string): string {
+    return resolve(this.#parts.options.workingDirectory, file);
   }
 
   /** Writes the records and all that they need into a file, while others go on working. @param withKey - the key of the secrets too */

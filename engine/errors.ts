@@ -421,6 +421,24 @@ export const errorTable = {
     exit: 47,
     meaning: 'This copy of a deployment is not the valid one: its services were stopped for a move.',
   },
+  BACKUP_UNREADABLE: {
+    fault: 'user',
+    http: 422,
+    exit: 94,
+    meaning: 'A file is no backup of a deployment, or it is damaged or cut off.',
+  },
+  BACKUP_LOCKED: {
+    fault: 'user',
+    http: 403,
+    exit: 95,
+    meaning: 'A backup is encrypted, and what was given does not open it.',
+  },
+  BACKUP_INCOMPLETE: {
+    fault: 'user',
+    http: 422,
+    exit: 96,
+    meaning: 'A backup needs another one, or images, that are not here.',
+  },
   EXEC_FAILED: {
     fault: 'world',
     http: 502,

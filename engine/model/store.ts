@@ -14,6 +14,9 @@ export type ScaledReplicas = Readonly<
   Record<string, { readonly described: number; readonly replicas: number }>
 >;
 
+/** Data that a new deployment gets: of a backup, by its id, or of another deployment. */
+export type Filling = { readonly from: 'backup' | 'copy'; readonly id: string };
+
 /** What somebody decided about a deployment; secrets are in it by reference only. */
 export type DeploymentSpec = {
   readonly blueprint: Blueprint;
@@ -39,6 +42,8 @@ export type DeploymentSpec = {
    * another copy of it works, or is to.
    */
   readonly lifecycle: 'active' | 'kept' | 'held';
+  /** While it is held: whose data its volumes are being filled with. Nobody starts it before they are whole. */
+  readonly filling?: Filling;
   /** Counts the copies that had the valid data, from 1; of two copies the higher one is the newer. 1 when absent. */
   readonly dataGeneration?: number;
   /** The version before this one, to which it can be brought back; absent where there was none, or it was let go. */

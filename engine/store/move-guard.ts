@@ -20,7 +20,9 @@ export function guardMove(
 ): void {
   if (move === undefined) {
     const wakes = current?.spec.lifecycle === 'held' && decision.spec.lifecycle === 'active';
-    if (wakes && request.verb !== 'release') throw deploymentMoved(current.name);
+    if (wakes && request.verb !== 'release') {
+      throw current.spec.filling ? deploymentFilling(current.name) : deploymentMoved(current.name);
+    }
     return;
   }
   if (request.move === move.id) return;
@@ -41,6 +43,12 @@ export function deploymentMoved(name: string): EngineError {
       hint: `Look for the other copy: sheaf adopt POOL. If this is the one to go on with: sheaf undo ${name} --discard-changes ${name}`,
     },
   );
+}
+
+function deploymentFilling(name: string): EngineError {
+  return new EngineError('OPERATION_INTERRUPTED', `${name} does not have all of its data yet`, {
+    hint: `Run the same \`restore\` or \`copy\` again, which goes on; or remove it: sheaf down ${name} --delete-data ${name}`,
+  });
 }
 
 /** Makes the error for a deployment that must not be changed, because it is being moved. */

@@ -39,6 +39,11 @@ export async function spool<T>(folder: string, items: AsyncIterable<T>): Promise
     await rm(file, { force: true });
     throw orDiskFull(cause, folder);
   }
+  return spoolIn(file);
+}
+
+/** Gives a list that lies in a file already; removing it removes the file. */
+export function spoolIn<T>(file: string): Spool<T> {
   return { file, items: () => readLines<T>(file), remove: () => rm(file, { force: true }) };
 }
 

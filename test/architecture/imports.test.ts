@@ -7,7 +7,7 @@ const levels = [
   ['init', 'read', 'graph', 'render'],
   ['compile', 'place', 'plan', 'images', 'store', 'volumes', 'drivers'],
   ['run', 'packing'],
-  ['move'],
+  ['move', 'backup'],
 ];
 /** Beyond what the levels say. */
 const exceptions: Readonly<Record<string, readonly string[]>> = { formats: ['engine/model/', 'schemas/'] };
@@ -46,6 +46,7 @@ const topFiles = [
 /** The one file through which each library enters. */
 const doors: Readonly<Record<string, string>> = {
   '@dagrejs/graphlib': 'engine/formats/graphlib.ts',
+  'age-encryption': 'engine/formats/age.ts',
   dockerode: 'engine/drivers/docker/engine-api.ts',
   ajv: 'engine/formats/schema.ts',
   'ajv-formats': 'engine/formats/schema.ts',
