@@ -127,15 +127,7 @@ class FrameTalk {
     const head = await this.#stream.bytes(5, wait);
     const length = head.readUInt32BE(0);
     const kind = head.toString('latin1', 4);
-    if (length > mostPayload) {
-      console.error(
-        'DBG',
-        head.toString('latin1'),
-        head.toString('hex'),
-        (await this.#stream.bytes(40, wait)).toString('latin1'),
-      );
-      throw this.malformed();
-    }
+    if (length > mostPayload) throw this.malformed();
     const payload = Buffer.from(await this.#stream.bytes(length, patience));
     if (kind === 'X') throw this.#refusal(payload);
     if (!kinds.includes(kind)) throw this.malformed();

@@ -172,27 +172,34 @@ export class EngineApi {
   }
 
   /** Starts a program in a running container and connects to its input and output; standard error is dropped. */
-  async converse(
-    name: string,
-    command: readonly string[],
-    rights: 'as the container' | 'with all rights' = 'as the container',
-  ): Promise<Conversation> {
+  async converse(name: string, command: readonly string[]): Promise<Conversation> {
     const stream = await told(`exec in ${name}`, async () => {
       const program = await this.#docker.getContainer(name).exec({
         Cmd: [...command],
         AttachStdin: true,
         AttachStdout: true,
         AttachStderr: true,
-        ...(rights === 'with all rights' && { Privileged: true, User: '0:0' }),
       });
       return await program.start({ hijack: true, stdin: true });
     });
-    const outputs = Readable.from(outputOf(stream, [1]), { objectMode: false });
-    const duplex = Duplex.from({ readable: outputs, writable: stream });
-    stream.on('error', () => duplex.destroy());
-    duplex.on('error', () => undefined); // reported by the read or write that it breaks
-    duplex.on('close', () => stream.destroy());
-    return duplex;
+    return conversation(stream);
+  }
+
+  /** Connects to the input and output of a container that is made, and starts it; standard error is dropped. */
+  async startAttached(name: string): Promise<Conversation> {
+    const stream = await told(`attach to ${name}`, () =>
+      this.#docker
+        .getContainer(name)
+        .attach({ stream: true, hijack: true, stdin: true, stdout: true, stderr: true }),
+    );
+    const attached = conversation(stream);
+    try {
+      await this.start(name);
+    } catch (error) {
+      attached.destroy();
+      throw error;
+    }
+    return attached;
   }
 
   /** Runs a program in a running container to its end. */
@@ -311,6 +318,15 @@ export class EngineApi {
         throw new EngineError('IMAGE_FAILED', `the Docker Engine refuses an image: ${failure}`);
     });
   }
+}
+
+function conversation(stream: NodeJS.ReadWriteStream): Conversation {
+  const outputs = Readable.from(outputOf(stream, [1]), { objectMode: false });
+  const duplex = Duplex.from({ readable: outputs, writable: stream });
+  stream.on('error', () => duplex.destroy());
+  duplex.on('error', () => undefined); // reported by the read or write that it breaks
+  duplex.on('close', () => (stream as Duplex).destroy());
+  return duplex;
 }
 
 /** Takes the Engine's frames apart: kind of stream, length, content. */

@@ -1,8 +1,11 @@
 import type { DeploymentIdentity } from '../driver.ts';
 import type { Labels } from './engine-api.ts';
 
-/** What a container is for. `appliance` runs an instance, `sandbox` owns its network, `door` serves an endpoint, `outlet` owns the network of ways out, `records` keeps notes, `probe` tries. */
-export type Role = 'appliance' | 'sandbox' | 'door' | 'outlet' | 'records' | 'probe';
+/**
+ * What a container is for. `appliance` runs an instance, `sandbox` owns its network, `door` serves an endpoint, `outlet` owns the
+ * network of ways out, `records` keeps notes, `probe` tries, `carrier` leads into a volume while somebody reads or writes it.
+ */
+export type Role = 'appliance' | 'sandbox' | 'door' | 'outlet' | 'records' | 'probe' | 'carrier';
 
 const prefix = 'org.sheaf.';
 

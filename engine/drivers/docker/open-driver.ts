@@ -157,7 +157,7 @@ class DockerDriver implements Driver {
 
   async openVolume(deployment: DeploymentIdentity, key: string, signal: AbortSignal): Promise<VolumeAccess> {
     await this.#requireInstance(deployment, key.slice(0, key.lastIndexOf('/')));
-    return await openVolumeProgram(this.#context, deployment.id, key, signal);
+    return await openVolumeProgram(this.#context, deployment, key, signal);
   }
 
   async *logs(
