@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EngineError } from '../engine/errors.ts';
 import { addAdopt } from './commands/adopt.ts';
+import { addBackup } from './commands/backup.ts';
 import { addBuild } from './commands/build.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfirm } from './commands/confirm.ts';
+import { addCopy } from './commands/copy.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addDown } from './commands/down.ts';
 import { addEvents } from './commands/events.ts';
@@ -24,6 +26,7 @@ import { addPrune } from './commands/prune.ts';
 import { addPublish } from './commands/publish.ts';
 import { addPull } from './commands/pull.ts';
 import { addRepair } from './commands/repair.ts';
+import { addRestore } from './commands/restore.ts';
 import { addRollback } from './commands/rollback.ts';
 import { addSbom } from './commands/sbom.ts';
 import { addScale } from './commands/scale.ts';
@@ -76,6 +79,9 @@ const verbs: readonly ((program: Command, run: RunVerb) => void)[] = [
   addMove,
   addConfirm,
   addUndo,
+  addBackup,
+  addRestore,
+  addCopy,
   addDown,
   addPool,
   addDoctor,

@@ -12,6 +12,7 @@ export type {
   PackAnswer,
 } from './engine-options.ts';
 export { EngineError, type ErrorCode, errorTable } from './errors.ts';
+export type { Opening, Sealing } from './formats/age.ts';
 export type { EngineEvent, EventBody, Report } from './model/event.ts';
 export type { OpenPacked, PackedSource } from './model/packed-source.ts';
 export type { Capabilities, Pool, Server } from './model/pool.ts';

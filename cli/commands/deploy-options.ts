@@ -58,9 +58,9 @@ export async function deployRequest(
 }
 
 /** Gives the name of the deployment. @throws EngineError USAGE_WRONG without one */
-export function requireName(options: Pick<DeployOptions, 'as'>): string {
+export function requireName(options: Pick<DeployOptions, 'as'>, verb = 'up'): string {
   if (options.as !== undefined) return options.as;
   throw new EngineError('USAGE_WRONG', "required option '--as <name>' not specified", {
-    hint: 'See "sheaf help up".',
+    hint: `See "sheaf help ${verb}".`,
   });
 }

@@ -44,9 +44,11 @@ const kinds: Readonly<Record<string, CandidateKind>> = {
 /** Where a placeholder means something else than everywhere; by verb and placeholder. */
 const exceptions: Readonly<Record<string, CandidateKind>> = {
   'build name': 'appliance',
+  'copy --as': 'free',
   'init name': 'free',
   'key new name': 'free',
   'lock name': 'appliance',
+  'restore --as': 'free',
   'sbom source': 'appliance',
 };
 

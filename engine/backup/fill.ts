@@ -36,7 +36,22 @@ export async function makeFilled(
   const { owner, name } = made.request;
   const known = await context.store.deployment(owner, name);
   if (known && !isSameFilling(known.spec.filling, made.filling)) throw exists(known);
-  const first = known ? undefined : await decideFirst(context, made);
+  // once its services may have run, what they wrote counts
+  if (known?.spec.lifecycle !== 'active') await makeHeld(context, made, known === undefined, fill);
+  await bring(context, made, 'release', ({ current }) => {
+    if (!current) throw deploymentMissing(name);
+    return same(current, { ...current.spec, lifecycle: 'active' });
+  });
+}
+
+async function makeHeld(
+  context: RunContext,
+  made: NewDeployment,
+  isNew: boolean,
+  fill: (record: DeploymentRecord) => Promise<void>,
+): Promise<void> {
+  const { owner, name } = made.request;
+  const first = isNew ? await decideFirst(context, made) : undefined;
   await bring(context, made, 'hold', (basis) => {
     const { current } = basis;
     if (current && !isSameFilling(current.spec.filling, made.filling)) throw exists(current);
@@ -47,11 +62,6 @@ export async function makeFilled(
   const record = await context.store.deployment(owner, name);
   if (!record) throw deploymentMissing(name);
   await fill(record);
-  await bring(context, made, 'release', ({ current }) => {
-    if (!current) throw deploymentMissing(name);
-    const { filling: _filling, ...spec } = current.spec;
-    return same(current, { ...spec, lifecycle: 'active' });
-  });
 }
 
 async function decideFirst(
@@ -85,7 +95,8 @@ async function bring(
     const own = { ...parts, blueprint: { ...spec.blueprint, appliances: parts.blueprint.appliances } };
     const live = desired({ ...spec, ...own, name, secretVersions, recorded });
     await converge(context, begun, carry, verb === 'hold' ? live.flatMap(held) : live);
-    return { spec, answer: undefined };
+    const { filling: _filling, ...whole } = spec;
+    return { spec: verb === 'release' ? whole : spec, answer: undefined };
   });
 }
 

@@ -42,7 +42,7 @@ export type DeploymentSpec = {
    * another copy of it works, or is to.
    */
   readonly lifecycle: 'active' | 'kept' | 'held';
-  /** While it is held: whose data its volumes are being filled with. Nobody starts it before they are whole. */
+  /** Whose data its volumes are being filled with, until it runs with them. Nobody else starts it before they are whole. */
   readonly filling?: Filling;
   /** Counts the copies that had the valid data, from 1; of two copies the higher one is the newer. 1 when absent. */
   readonly dataGeneration?: number;
