@@ -424,7 +424,7 @@ export const errorTable = {
   BACKUP_UNREADABLE: {
     fault: 'user',
     http: 422,
-    exit: 94,
+    exit: 97,
     meaning: 'A file is no backup of a deployment, or it is damaged or cut off.',
   },
   BACKUP_LOCKED: {
