@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { findMachines } from '../../engine/drivers/qemu/find-machines.ts';
@@ -15,6 +17,7 @@ import { checkout, testHome } from './support/test-home.ts';
 const name = 'tier';
 const source = 'test/fixtures/tier';
 const withinMs = 120_000;
+const folders: string[] = [];
 
 test.before(async () => {
   await sheaf('down', name, '--delete-data', name);
@@ -22,6 +25,7 @@ test.before(async () => {
 
 test.after.always(async () => {
   await sheaf('down', name, '--delete-data', name);
+  for (const folder of folders) await rm(dirname(folder), { recursive: true, force: true });
 });
 
 test.serial('a new replica is led to when it is healthy, by a load balancer that runs on', async (t) => {
@@ -88,6 +92,79 @@ test.serial('what ends behind our back is shown at once, and a watch brings it b
   );
   t.is(lines[0]?.message, 'tier: instance web.2 is ended');
 });
+
+test.serial('an upgrade loses no request, and a rollback finds version and data as they were', async (t) => {
+  t.timeout(10 * 60_000);
+  await done(t, 'scale', name, 'web=2');
+  await done(t, 'exec', name, 'web.1', '--', 'sh', '-c', 'echo old > /data/word; sync');
+  const before = await loadBalancer(t);
+  const second = await edition('1.1.0', '/');
+  const plan = JSON.parse(await done(t, 'upgrade', name, second, '--plan', '--json'));
+  const load = startLoad(await endpoint(t));
+
+  const lines = (await done(t, 'upgrade', name, second, '--yes', '--json')).trim().split('\n');
+  const isNew = await pagesOf(load, (pages) => pages.has('web.2 of 1.1.0'));
+  const report = await load.stop();
+  const { previous } = JSON.parse(await done(t, 'status', name, '--json'));
+  const migrated = await done(t, 'exec', name, 'web.1', '--', 'cat', '/data/word');
+  const undecided = await sheaf('rollback', name);
+  await done(t, 'rollback', name, '--discard-changes', name);
+
+  t.deepEqual(violations('plan', plan), []);
+  t.deepEqual(plan.restarts, ['web.1', 'web.2']);
+  t.deepEqual(
+    lines.flatMap((line) => violations('upgrade', JSON.parse(line))),
+    [],
+  );
+  t.true(isNew, 'the new version answers');
+  t.deepEqual(report.failures, []);
+  t.log(`${report.answered} answers, the slowest in ${Math.round(report.slowestMs)} ms`);
+  t.is(await loadBalancer(t), before);
+  t.like(previous, { version: '1.0.0', hasData: true });
+  t.is(migrated, 'old\nmigrated to 1.1.0\n');
+  t.is(undecided.code, 8);
+  t.is(await done(t, 'exec', name, 'web.1', '--', 'cat', '/data/word'), 'old\n');
+});
+
+test.serial(
+  'a version that does not get healthy is left by itself, with the data as they were',
+  async (t) => {
+    t.timeout(10 * 60_000);
+    const broken = await edition('1.2.0', '/nowhere');
+    const load = startLoad(await endpoint(t));
+
+    const run = await sheaf('upgrade', name, broken, '--yes', '--json', '--patience', '15s');
+    const { failures, pages } = await load.stop();
+    const seen = JSON.parse(await done(t, 'status', name, '--json'));
+
+    const { error } = JSON.parse(run.stdout.trim().split('\n').at(-1) ?? '{}');
+    t.is(run.code, 94, run.stderr);
+    t.like(error, { code: 'UPGRADE_FAILED', details: { version: '1.2.0', is: '1.0.0' } });
+    t.like(seen, { state: 'running', version: '1.0.0' });
+    t.is(await done(t, 'exec', name, 'web.1', '--', 'cat', '/data/word'), 'old\n');
+    t.deepEqual(failures, []);
+    t.false([...pages.keys()].some((page) => page.includes('web.2 of 1.2.0')));
+  },
+);
+
+/** Writes another version of the application, whose machines are replaced and migrate their data. */
+async function edition(version: string, healthPath: string): Promise<string> {
+  const folder = join(await mkdtemp(join(tmpdir(), 'tier-')), 'tier');
+  folders.push(folder);
+  await cp(join(checkout, source), folder, { recursive: true });
+  const change = async (file: string, edit: (text: string) => string): Promise<void> =>
+    await writeFile(join(folder, file), edit(await readFile(join(folder, file), 'utf8')));
+  await change('application.yaml', (text) => text.replace('version: 1.0.0', `version: ${version}`));
+  const hook = `hooks: {migrate: {command: [/run/sheaf/bin/busybox, sh, -c, "echo migrated to ${version} >> /data/word"]}}`;
+  await change('appliances/page/appliance.yaml', (text) =>
+    text
+      .replace('version: 1.0.0', `version: ${version}`)
+      .replace('default: 24MiB', 'default: 28MiB')
+      .replace('path: /,', `path: ${healthPath},`)
+      .concat(`${hook}\n`),
+  );
+  return folder;
+}
 
 function startWatch() {
   const home = ['--home', testHome, '--json'];
