@@ -57,7 +57,12 @@ export class StepList {
     after: (desired: DesiredOf<K>) => readonly string[],
     isMeant: (desired: DesiredOf<K>) => boolean = () => true,
   ): readonly string[] {
-    return this.#desired(kind).flatMap((desired) => {
+    // those that serve and are to be replaced come last, so that they can wait for others of their appliance
+    const [last, first] = partition(
+      this.#desired(kind),
+      ({ key }) => kind === 'instance' && this.#serves(key),
+    );
+    return [...first, ...last].flatMap((desired) => {
       const name = nameOf(kind, desired.key);
       if (this.#ensured.has(name) || !isMeant(desired)) return [];
       const isDetached = kind === 'instance' && this.#detached.has(desired.key);
@@ -185,16 +190,34 @@ export class StepList {
     if (desired === undefined) return [];
     const { state } = desired;
     if (change === 'replace') {
-      const found = this.#found.get(nameOf('instance', key));
-      // what does no work already need not be spared
-      if (this.#isNetworkNew || found?.kind !== 'instance' || isOver(found.condition)) return [];
+      if (!this.#serves(key)) return [];
       const before = this.#replaced.get(state.appliance);
       this.#replaced.set(state.appliance, key);
-      return before === undefined ? [] : [before];
+      return before === undefined ? this.#comingBeside(key, state.appliance) : [before];
     }
     const recorded = this.#recordedInstance(key);
     if (change !== 'update' || recorded === undefined) return [];
     return newlyLedTo(recorded, state).filter((name) => this.#ensured.has(nameOf('instance', name)));
+  }
+
+  /** Tells of an instance that is to be replaced that it runs; what does no work already need not be spared. */
+  #serves(key: string): boolean {
+    const name = nameOf('instance', key);
+    const found = this.#found.get(name);
+    if (this.#isNetworkNew || this.#changes.get(name) !== 'replace' || this.#detached.has(key)) return false;
+    return found?.kind === 'instance' && !isOver(found.condition);
+  }
+
+  /** Lists the other replicas that are made by this plan, or still start: until they serve, nobody else may stop serving. */
+  #comingBeside(key: string, appliance: string): readonly string[] {
+    return this.#desired('instance').flatMap((one) => {
+      const name = nameOf('instance', one.key);
+      if (one.key === key || one.state.appliance !== appliance || this.#serves(one.key)) return [];
+      if (this.#ensured.has(name)) return this.#changes.get(name) === 'update' ? [] : [one.key];
+      const found = this.#found.get(name);
+      const isComing = found?.kind === 'instance' && ['starting', 'waiting'].includes(found.condition);
+      return isComing ? [one.key] : [];
+    });
   }
 
   #findChanges(): ReadonlyMap<string, Ensure> {

@@ -75,12 +75,15 @@ function gatesOf({ onceHealthy = [] }: Step): readonly string[] {
 async function whenHealthy(context: RunContext, execution: Execution, step: Step): Promise<void> {
   const gates = gatesOf(step);
   if (gates.length === 0 || execution.onFailure === 'continue') return;
-  const instances = execution.plan.steps.flatMap((one) =>
-    one.kind === 'instance' && one.action === 'ensure' && gates.includes(one.key)
-      ? [[one.key, one.desired] as const]
-      : [],
+  const planned = execution.plan.steps.flatMap((one) =>
+    one.kind === 'instance' && one.action === 'ensure' ? [[one.key, one.desired] as const] : [],
   );
-  await settle(context, { ...execution, instances: new Map(instances) });
+  // some were started by an operation before this one
+  const recorded = (await context.store.inventory(execution.deployment.id)).flatMap((one) =>
+    one.kind === 'instance' ? [[one.key, one.state] as const] : [],
+  );
+  const instances = new Map([...recorded, ...planned].filter(([key]) => gates.includes(key)));
+  await settle(context, { ...execution, instances });
 }
 
 // without the journal nothing may be changed: nobody could find out what was begun
