@@ -213,8 +213,10 @@ export class StepList {
     return this.#desired('instance').flatMap((one) => {
       const name = nameOf('instance', one.key);
       if (one.key === key || one.state.appliance !== appliance || this.#serves(one.key)) return [];
-      if (this.#ensured.has(name)) return this.#changes.get(name) === 'update' ? [] : [one.key];
       const found = this.#found.get(name);
+      // one that was being changed when somebody was killed may have to be started
+      const runsOn = this.#changes.get(name) === 'update' && found?.fingerprint !== null;
+      if (this.#ensured.has(name)) return runsOn ? [] : [one.key];
       const isComing = found?.kind === 'instance' && ['starting', 'waiting'].includes(found.condition);
       return isComing ? [one.key] : [];
     });

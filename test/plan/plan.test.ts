@@ -193,6 +193,43 @@ test('new layers replace the instances that run on them, replicas one at a time'
   );
 });
 
+test('a replica that serves is replaced when another one serves that was being started, or was gone', (t) => {
+  const before = wanted(small);
+  const after = wanted(small, 'new');
+  const renewed = after.filter((one) => one.key === 'web.2');
+  const all = foundOf([...before.filter((one) => one.key !== 'web.2'), ...renewed]).objects;
+  const recorded = recordedOf([...before.filter((one) => one.key !== 'web.2'), ...renewed]);
+  const starting = all.map((one) =>
+    one.key === 'web.2' && one.kind === 'instance' ? { ...one, condition: 'starting' as const } : one,
+  );
+  const gone = all.filter((one) => one.key !== 'web.2');
+
+  const whileStarting = planOf({ desired: after, recorded, observation: { objects: starting } });
+  const whileGone = planOf({ desired: after, recorded, observation: { objects: gone } });
+
+  t.regex(whileStarting, /replace instance web\.1 .*once web\.2 healthy/);
+  t.notRegex(whileStarting, /instance web\.2 /);
+  t.regex(whileGone, /create instance web\.2.*\n(.*\n)*.*replace instance web\.1 .*once web\.2 healthy/);
+});
+
+test('snapshots come before anything changes, and go when all is well', (t) => {
+  const before = wanted(small);
+  const after = wanted(small, 'new');
+  const state = { instance: 'db.1', server: 'one', volumes: ['db.1/data'] };
+  const old = { kind: 'snapshot', key: 'db.1@2', state } as const;
+  const fresh = { kind: 'snapshot', key: 'db.1@7', state } as const;
+
+  const plan = planOf({
+    desired: [...after, fresh],
+    recorded: recordedOf([...before, old]),
+    observation: foundOf([...before, old]),
+  });
+
+  t.regex(plan, /^1 create snapshot db\.1@7\n/);
+  t.regex(plan, /replace instance db\.1 after 1 /);
+  t.regex(plan, /remove snapshot db\.1@2 after .* once db\.1 web\.1 web\.2 lb\.1 edge\.1 healthy\n$/);
+});
+
 test('a volume grows while nobody has it mounted, and never shrinks', (t) => {
   const before = wanted(small);
   const after = wanted(guestbook({ sizeMiB: 4096 }));
