@@ -10,7 +10,7 @@ import { packageCache, testHome } from './support/test-home.ts';
 
 const name = 'whole';
 // raised whenever the script makes another disk
-const disk = join(testHome, 'disks/debian-2.qcow2');
+const disk = join(testHome, 'disks/debian-3.qcow2');
 let folder: string;
 
 test.before(async () => {
@@ -39,6 +39,7 @@ test('a stock Debian boots from its own disk and follows the seed', async (t) =>
 
   const up = await sheaf('up', folder, '--as', name, '--set', 'greeting=good day', '--json');
 
+  if (up.code !== 0) t.log((await sheaf('logs', name, 'sys.1')).stdout.slice(-30_000));
   t.is(up.code, 0, up.stdout);
   const result = JSON.parse(up.stdout.trim().split('\n').at(-1) ?? '');
   t.deepEqual(
@@ -55,7 +56,6 @@ test('a stock Debian boots from its own disk and follows the seed', async (t) =>
   t.regex(page, /^init: systemd$/m);
   t.regex(page, /^root: +5G$/m);
   t.regex(page, /^boot: BIOS$/m);
-  t.regex(page, /^network: 50-cloud-init\.yaml$/m);
 
   const exec = await sheaf('exec', name, 'sys.1', '--', 'true');
   t.is(exec.code, 120);
@@ -103,8 +103,6 @@ health: {http: {terminal: web, path: /}, timeout: 5s}
   echo "init: $(cat /proc/1/comm)"
   echo "root: $(df --output=size -BG / | tail -n 1)"
   echo "boot: $(test -e /sys/firmware/efi && echo UEFI || echo BIOS)"
-  echo "network: $(ls /etc/netplan)"
-  echo "seed: $(cut -d: -f1 /run/cloud-init/ds-identify.log | tail -n 1) $(cat /run/cloud-init/cloud-id)"
 } >/srv/www/index.html
 systemd-run busybox httpd -f -p 8080 -h /srv/www
 `,
