@@ -34,6 +34,13 @@ const wrongLines: readonly { readonly args: readonly string[]; readonly says: Re
   { args: ['scale', 'shop', 'web=2', 'web=3'], says: /web is given twice/ },
   { args: ['move', 'shop'], says: /either --to POOL or --rollback/ },
   { args: ['move', 'shop', '--to', 'docker', '--rollback'], says: /either --to POOL or --rollback/ },
+  { args: ['backup', 'shop'], says: /required option '-o, --output <file>' not specified/ },
+  {
+    args: ['backup', 'shop', '-o', 'x', '--passphrase-file', 'p', '--recipient', 'age1'],
+    says: /by a passphrase or to keys, not by both/,
+  },
+  { args: ['restore', 'x'], says: /required option '--as <name>' not specified/ },
+  { args: ['copy', 'shop'], says: /required option '--as <name>' not specified/ },
   { args: ['watch', '--interval', '0s'], says: /at least 1s/ },
   { args: ['watch', '--patience', 'soon'], says: /number and a unit/ },
   { args: ['pool', 'lst'], says: /unknown command 'lst'\n.*Did you mean list/ },
