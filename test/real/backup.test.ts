@@ -139,5 +139,7 @@ async function sheaf(...args: readonly string[]): Promise<CliRun> {
   const at = args.indexOf('--');
   const own = at < 0 ? args : args.slice(0, at);
   const rest = at < 0 ? [] : args.slice(at);
-  return await runCli([...own, '--home', testHome, ...rest]);
+  // one key of the secrets for all runs
+  const environment = { XDG_CONFIG_HOME: join(folder, 'config') };
+  return await runCli([...own, '--home', testHome, ...rest], { environment });
 }
