@@ -100,7 +100,7 @@ async function packLarge(folder: string): Promise<void> {
   });
   const open = async function* ({ digest }: Descriptor): AsyncGenerator<Uint8Array> {
     if (digest === list.digest) yield Buffer.from(text);
-    else for (let index = 0; index < pieces; index += 1) yield piece;
+    else for (let index = 0; index < pieces; index += 1) yield Buffer.from(piece); // anew, as a disk gives it
   };
   await packFile({ contents, source: { open }, file }, quiet);
   const bundle = await openBundle(file);

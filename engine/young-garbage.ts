@@ -10,19 +10,21 @@ import { runInNewContext } from 'node:vm';
  *
  * @returns to be told the bytes as they go through
  */
-export function openYoungCollector(everyBytes = 16 * 2 ** 20): (bytes: number) => void {
+export function openYoungCollector(everyBytes = 8 * 2 ** 20): (bytes: number) => void {
   let collect: Collect | undefined;
   let bytes = 0;
   return (more) => {
     bytes += more;
     if (bytes < everyBytes) return;
     bytes = 0;
-    collect ??= collector();
-    collect({ type: 'minor' });
+    if (collect !== undefined) return collect({ type: 'minor' });
+    collect = collector();
+    // once, what the start of the program has left
+    collect({ type: 'major', flavor: 'last-resort' });
   };
 }
 
-type Collect = (options: { readonly type: 'minor' }) => void;
+type Collect = (options: { readonly type: 'minor' | 'major'; readonly flavor?: 'last-resort' }) => void;
 
 /** Node hands out its collector only by a flag, and to contexts that are made while the flag stands. */
 function collector(): Collect {
