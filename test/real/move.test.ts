@@ -32,7 +32,8 @@ chmod 4750 "up loads/large"; chown 33:34 "up loads/deep"; touch -d '2001-02-03 0
 /** Writes all that there is: contents by digest, kinds, rights, owners, links, times. */
 const survey = `cd /data
 find . -type f -exec sha256sum {} + | sort
-find . ! -path './lost+found*' -exec stat -c '%n %F %a %u %g %h %s' {} + | sort
+find . ! -path './lost+found*' ! -type d -exec stat -c '%n %F %a %u %g %h %s' {} + | sort
+find . ! -path './lost+found*' -type d -exec stat -c '%n %a %u %g' {} + | sort
 find "./up loads" -exec stat -c '%n %Y' {} + | sort; readlink "up loads/deep/link"`;
 
 test.before(async (t) => {
