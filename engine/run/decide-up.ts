@@ -107,9 +107,15 @@ export function decideUp(basis: DecisionBasis, request: UpRequest, view: PoolVie
       ),
       overhead: view.overhead,
       lifecycle: 'active',
+      ...copiesOf(current?.spec),
       ...(current?.spec.before && { before: current.spec.before }),
     },
   };
+}
+
+/** Gives what a decision says of the copies that there were of the data: whatever else is decided, it stays true. */
+export function copiesOf(spec: DeploymentSpec | undefined): Pick<DeploymentSpec, 'dataGeneration'> {
+  return spec?.dataGeneration === undefined ? {} : { dataGeneration: spec.dataGeneration };
 }
 
 function checkName(name: string): void {

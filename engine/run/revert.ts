@@ -7,6 +7,7 @@ import { grown } from '../plan/grown.ts';
 import { restoredTo } from '../plan/snapshots.ts';
 import type { RunContext } from './context.ts';
 import { converge } from './converge.ts';
+import { copiesOf } from './decide-up.ts';
 import { type Intent, intentOf, neverPlanned } from './intent.ts';
 import { runOperation } from './operation.ts';
 import { previousVersion, withSnapshots } from './previous-version.ts';
@@ -56,7 +57,7 @@ export async function revert(context: RunContext, request: RevertRequest): Promi
     const before = previousVersion(basis, intent, capabilities, clock());
     const objects = versioned(grown(target.objects, inventory), newestVersions(basis.secrets));
     wanted = withSnapshots(withData(objects, basis, target, request), before);
-    return { ...common, spec: { ...target.spec, before } };
+    return { ...common, spec: { ...target.spec, ...copiesOf(intent.spec), before } };
   };
   await runOperation(context, { owner, name, verb: 'revert', decide }, async (begun, carry) => {
     await converge(context, begun, carry, wanted);

@@ -238,46 +238,52 @@ export function contract(test: TestFn, open: () => Promise<ContractSubject>): vo
     t.deepEqual(await run(['cat', path]), { exitCode: 0, stdout: 'second', stderr: '' });
   });
 
-  test.serial('data are taken back to a snapshot once, and it goes without a trace', async (t) => {
-    if (!(await subject.driver.capabilities(signal)).snapshots) {
-      t.pass('this pool takes none');
-      return;
-    }
-    const write = async (word: string): Promise<void> => {
-      await run(['sh', '-c', 'cat > /data/word'], { stdin: Readable.from([word]) });
-    };
-    const wanted = objects(subject, 'second');
-    const [instance] = ensures(
-      wanted.filter((one) => one.kind === 'instance'),
-      5,
-    );
-    const [volume] = wanted.filter((one) => one.kind === 'volume');
-    const state = { instance: 'box.1', server: subject.server, volumes: ['box.1/data'] };
-    const [snapshot] = ensures([{ kind: 'snapshot', key: 'box.1@4', state }], 4);
-    const [restore] = ensures(
-      [{ ...volume, state: { ...volume?.state, restored: 'box.1@4' } } as Desired],
-      5,
-    );
+  test.serial(
+    'data are taken back to a snapshot once, though the volume grew since, and it goes without a trace',
+    async (t) => {
+      if (!(await subject.driver.capabilities(signal)).snapshots) {
+        t.pass('this pool takes none');
+        return;
+      }
+      const write = async (word: string): Promise<void> => {
+        await run(['sh', '-c', 'cat > /data/word'], { stdin: Readable.from([word]) });
+      };
+      const sizeBytes = 96 * 2 ** 20;
+      const wanted = objects(subject, 'second', sizeBytes);
+      const [instance] = ensures(
+        wanted.filter((one) => one.kind === 'instance'),
+        5,
+      );
+      const [volume] = wanted.filter((one) => one.kind === 'volume');
+      const [grown] = ensures([volume as Desired], 5);
+      const state = { instance: 'box.1', server: subject.server, volumes: ['box.1/data'] };
+      const [snapshot] = ensures([{ kind: 'snapshot', key: 'box.1@4', state }], 4);
+      const [restore] = ensures(
+        [{ ...volume, state: { ...volume?.state, restored: 'box.1@4' } } as Desired],
+        5,
+      );
 
-    await write('before');
-    await perform(snapshot as Step);
-    await write('after');
-    await perform(snapshot as Step);
-    await perform(removalOf(instance as Step));
-    await perform(restore as Step);
-    await perform(instance as Step, 'second');
-    await untilRunning();
-    const restored = await run(['cat', '/data/word']);
-    await write('later');
-    await perform(restore as Step);
-    const kept = (await observe()).filter((one) => one.kind === 'snapshot').map(marks);
-    await perform(removalOf(snapshot as Step));
+      await write('before');
+      await perform(snapshot as Step);
+      await write('after');
+      await perform(snapshot as Step);
+      await perform(removalOf(instance as Step));
+      await perform(grown as Step);
+      await perform(restore as Step);
+      await perform(instance as Step, 'second');
+      await untilRunning();
+      const restored = await run(['cat', '/data/word']);
+      await write('later');
+      await perform(restore as Step);
+      const kept = (await observe()).filter((one) => one.kind === 'snapshot').map(marks);
+      await perform(removalOf(snapshot as Step));
 
-    t.like(restored, { exitCode: 0, stdout: 'before' });
-    t.like(await run(['cat', '/data/word']), { exitCode: 0, stdout: 'later' });
-    t.deepEqual(kept, [marksOf({ kind: 'snapshot', key: 'box.1@4', state }, 4)]);
-    t.false((await observe()).some((one) => one.kind === 'snapshot'));
-  });
+      t.like(restored, { exitCode: 0, stdout: 'before' });
+      t.like(await run(['cat', '/data/word']), { exitCode: 0, stdout: 'later' });
+      t.deepEqual(kept, [marksOf({ kind: 'snapshot', key: 'box.1@4', state }, 4)]);
+      t.false((await observe()).some((one) => one.kind === 'snapshot'));
+    },
+  );
 
   test.serial('removal leaves nothing but the data, until its deletion is asked for', async (t) => {
     const steps = removals(objects(subject, 'second'));
@@ -344,11 +350,15 @@ function removalOf(step: Step): Step {
 }
 
 /** Lists the objects of the contract's deployment, in an order in which they can be made. */
-export function objects(subject: ContractSubject, title: string): readonly Desired[] {
+export function objects(
+  subject: ContractSubject,
+  title: string,
+  sizeBytes = 64 * 2 ** 20,
+): readonly Desired[] {
   const address = `${subject.network}.2`;
   const gateway = `${subject.network}.1`;
   const mac = '02:5e:af:00:00:02';
-  const volume = { server: subject.server, kind: 'data', sizeBytes: 64 * 2 ** 20 } as const;
+  const volume = { server: subject.server, kind: 'data', sizeBytes } as const;
   const state: InstanceState = {
     ...subject.instance,
     appliance: 'box',

@@ -1,6 +1,8 @@
 import test from 'ava';
 import { EngineError } from '../../engine/errors.ts';
+import type { Decision, DecisionBasis, DeploymentSpec } from '../../engine/model/store.ts';
 import { down } from '../../engine/run/down.ts';
+import { runOperation } from '../../engine/run/operation.ts';
 import { repair } from '../../engine/run/repair.ts';
 import { rollBack } from '../../engine/run/roll-back.ts';
 import { scale } from '../../engine/run/scale.ts';
@@ -178,6 +180,28 @@ test('a volume that grew and one that is new survive the way back', async (t) =>
   t.deepEqual(drift, []);
   t.deepEqual(await dataIn(house), { word: 'old', migrated: '' });
 });
+
+test('how many copies of the data there were is no part of a version', async (t) => {
+  const house = await houseWith();
+  const { context } = house.enter();
+  const count = async () => (await house.store.deployment('default', 'shop'))?.spec.dataGeneration;
+  await runOperation(context, { ...shop, verb: 'up', decide: moved }, async ({ deployment }) => ({
+    spec: deployment.spec,
+    answer: undefined,
+  }));
+
+  await acts.up(first)(house.enter().context);
+  const afterUp = await count();
+  await acts.upgrade(second)(house.enter().context);
+  await acts.revert('discard')(house.enter().context);
+
+  t.deepEqual([afterUp, await count()], [3, 3]);
+});
+
+function moved({ current }: DecisionBasis): Decision {
+  const { id = '', pool = '', spec } = current ?? {};
+  return { id, pool, spec: { ...(spec as DeploymentSpec), dataGeneration: 3 }, secrets: [] };
+}
 
 test('without a version before, and for the version that there is, nothing is done', async (t) => {
   const house = await houseWith();
