@@ -4,7 +4,7 @@ import type { Desired, InstanceState, SnapshotState, Step } from '../model/step.
  * Tells of a snapshot whether some steps may have changed what it froze otherwise than in daily work. Pure.
  *
  * They have when they let another program onto the data, took the data back, or let an appliance of another version
- * carry out its hook `migrate` anywhere, which may reach what its wires lead to.
+ * carry out its hook `migrate`, which may reach whatever its wires lead to, by way of others too.
  *
  * @param started - steps that were begun
  * @param before - the objects before them, by kind and key
@@ -24,10 +24,33 @@ export function isAtRisk(
     if (step.kind !== 'instance') return false;
     const known = before.get(`instance ${step.key}`);
     const was = known?.kind === 'instance' ? known.state : undefined;
-    if (step.desired.hooks.migrate !== undefined && step.desired.uses.version !== was?.uses.version)
-      return true;
+    const { hooks, uses } = step.desired;
+    if (hooks.migrate !== undefined && uses.version !== was?.uses.version)
+      if (reachedFrom(step.key, step.desired, before).has(snapshot.instance)) return true;
     return step.key === snapshot.instance && (was === undefined || !isSameProgram(was, step.desired));
   });
+}
+
+/** Names the instances to which the wires of one lead, and those of these, itself included. */
+function reachedFrom(
+  name: string,
+  state: InstanceState,
+  before: ReadonlyMap<string, Desired>,
+): ReadonlySet<string> {
+  const reached = new Set([name]);
+  const visit = ({ scope }: InstanceState): void => {
+    for (const { direction, peers } of Object.values(scope.terminals)) {
+      if (direction !== 'out') continue;
+      for (const peer of peers) {
+        if (reached.has(peer.name)) continue;
+        reached.add(peer.name);
+        const next = before.get(`instance ${peer.name}`);
+        if (next?.kind === 'instance') visit(next.state);
+      }
+    }
+  };
+  visit(state);
+  return reached;
 }
 
 function isSameProgram(before: InstanceState, after: InstanceState): boolean {

@@ -1,5 +1,7 @@
 import test from 'ava';
+import { digestOf } from '../../engine/digest.ts';
 import { EngineError } from '../../engine/errors.ts';
+import type { Blueprint } from '../../engine/model/blueprint.ts';
 import type { Decision, DecisionBasis, DeploymentSpec } from '../../engine/model/store.ts';
 import { down } from '../../engine/run/down.ts';
 import { runOperation } from '../../engine/run/operation.ts';
@@ -9,6 +11,7 @@ import { scale } from '../../engine/run/scale.ts';
 import { status } from '../../engine/run/status.ts';
 import { up } from '../../engine/run/up.ts';
 import { upgrade } from '../../engine/run/upgrade.ts';
+import { sampleAppliance, sampleVolume } from '../sample/blueprint.ts';
 import { upRequest } from '../sample/context.ts';
 import { acts, closureOf, dataIn, edition, shop, writeWord } from './editions.ts';
 import { type House, newHouse, thingsIn } from './house.ts';
@@ -80,6 +83,49 @@ test('a version that does not get healthy is left again, with the data as they w
   t.deepEqual(await dataIn(house), { word: 'old', migrated: '' });
   t.deepEqual(await snapshotsIn(house), []);
 });
+
+test('of replicas with data of their own only those go back that the failing version ran on', async (t) => {
+  const house = newHouse();
+  const write = async (volume: string, word: string): Promise<void> => {
+    const id = (await house.store.deployment('default', 'shop'))?.id ?? '';
+    const files = await house.world.files(id, volume);
+    files.write('word', Buffer.from(word));
+    await house.world.putFiles(id, volume, files);
+  };
+  const read = async (volume: string): Promise<string> => {
+    const id = (await house.store.deployment('default', 'shop'))?.id ?? '';
+    return String((await house.world.files(id, volume)).content('word'));
+  };
+  await acts.up(stores('1.0.0'))(house.enter().context);
+  for (const volume of ['store.1/data', 'store.2/data']) await write(volume, 'old');
+  const { context } = house.enter(
+    {
+      isWell: ({ uses }) => uses.version !== '2.0.0',
+      interfere: async (moment) => {
+        if (moment !== 'after ensure instance store.1') return;
+        for (const volume of ['store.1/data', 'store.2/data']) await write(volume, 'meanwhile');
+      },
+    },
+    { limits: { parallelSteps: 4, settleTimeoutMs: 20, settlePauseMs: 2 } },
+  );
+
+  await t.throwsAsync(acts.upgrade(stores('2.0.0'))(context), { code: 'UPGRADE_FAILED' });
+
+  t.is(await read('store.2/data'), 'meanwhile');
+  t.like(await status(house.enter().context, 'default', 'shop'), { state: 'running', version: '1.0.0' });
+});
+
+function stores(version: string): Blueprint {
+  const store = sampleAppliance('store', {
+    terminals: [],
+    replicas: 2,
+    volumes: [sampleVolume({ perReplica: true })],
+    uses: { name: 'store', version, digest: digestOf(version) },
+    ...(version !== '1.0.0' && { hooks: { migrate: { command: ['/migrate'], timeoutMs: 1000 } } }),
+  });
+  const { application, ...rest } = edition(version, []);
+  return { ...rest, application, appliances: [store], wires: [], externals: [], secrets: [] };
+}
 
 test('data that the failing version never touched keep what was written meanwhile', async (t) => {
   const house = await houseWith();
