@@ -14,13 +14,17 @@ const folder = await mkdtemp(join(tmpdir(), 'sheaf-'));
 const passphrase = join(folder, 'passphrase');
 const psql = `setpriv --reuid=postgres --regid=postgres --init-groups psql -qAt -h /run/postgresql -d app`;
 const tables = `SELECT count(*), md5(string_agg(v, ',' ORDER BY id)) FROM item`;
+// folders give their names in any order
 const tree = [
-  'cd /data',
+  'cd /data; {',
   'list() { find . -name .sheaf -prune -o -name lost+found -prune -o "$@"; }',
   "list -exec stat -c '%n|%F|%a|%u|%g|%Y|%h|%N' {} +",
   'list -type f -exec sha256sum {} +',
   "list -type f -exec stat -c '%n %s' {} +",
-].join('; ');
+  '} | LC_ALL=C sort',
+]
+  .join('; ')
+  .replace('{; ', '{ ');
 
 test.before(async () => {
   await writeFile(passphrase, 'correct horse\n');
