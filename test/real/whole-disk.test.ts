@@ -10,7 +10,7 @@ import { packageCache, testHome } from './support/test-home.ts';
 
 const name = 'whole';
 // raised whenever the script makes another disk
-const disk = join(testHome, 'disks/debian-3.qcow2');
+const disk = join(testHome, 'disks/debian-4.qcow2');
 let folder: string;
 
 test.before(async () => {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes a stock Debian on one disk, as clouds publish it: GPT with partitions for BIOS, UEFI and the root, GRUB that finds
-# the root by its label, cloud-init with its usual sources; a compressed qcow2.
+# the root by its label, cloud-init with its usual sources, netplan with systemd-networkd; a compressed qcow2.
 #
 #   debian-disk.sh TARGET ARCHIVES     ARCHIVES keeps downloaded packages
 set -eu
@@ -33,9 +33,9 @@ mmdebstrap --mode=root --variant=minbase --format=directory --architectures=amd6
   --aptopt='Acquire::Languages "none"' --skip=essential/unlink \
   --setup-hook='mkdir -p "$1/var/cache/apt/archives"; find "$ARCHIVES" -maxdepth 1 -name "*.deb" -exec cp --preserve=timestamps -t "$1/var/cache/apt/archives" {} +' \
   --customize-hook='find "$1/var/cache/apt/archives" -maxdepth 1 -name "*.deb" -exec cp --update --preserve=timestamps -t "$ARCHIVES" {} +' \
-  --customize-hook='rm -f "$1/etc/machine-id"; mkdir -p "$1/boot/grub" "$1/boot/efi"' \
+  --customize-hook=': >"$1/etc/machine-id"; chroot "$1" systemctl --quiet enable systemd-networkd; mkdir -p "$1/boot/grub" "$1/boot/efi"' \
   --customize-hook="cp '$work/early.cfg' '$work/boot.sh' \"\$1/boot/\"; chroot \"\$1\" sh /boot/boot.sh" \
-  --include=systemd-sysv,dbus,udev,cloud-init,cloud-guest-utils,ifupdown,iproute2,linux-image-cloud-amd64,initramfs-tools,grub-pc-bin,grub-efi-amd64-bin,dosfstools,mtools,busybox \
+  --include=systemd-sysv,dbus,udev,cloud-init,cloud-guest-utils,netplan.io,iproute2,linux-image-cloud-amd64,initramfs-tools,grub-pc-bin,grub-efi-amd64-bin,dosfstools,mtools,busybox \
   bookworm "$root" >"$work/log" 2>&1 || { tail -n 30 "$work/log" >&2; exit 1; }
 
 version=$(ls "$root/boot" | sed -n 's/^vmlinuz-//p')
