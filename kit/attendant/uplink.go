@@ -39,7 +39,7 @@ func parseUplink(arguments []string) (uplinkOptions, error) {
 	flags.StringVar(&o.listen, "listen", "", "IP:PORT in the network of the deployment")
 	flags.Var(&o.enter, "enter", "a word of the command that goes into that network; repeatable")
 	flags.StringVar(&o.log, "log", "", "folder of the log, made when absent; - for standard output")
-	flags.StringVar(&o.rules, "rules", "/dev/stdin", "file of what may pass")
+	flags.StringVar(&o.rules, "rules", "", "file of what may pass; standard input without it")
 	flags.StringVar(&o.name, "name", "", "a mark by which this process is found")
 	flags.StringVar(&o.network, "network", "", "a mark of the network that it was made for")
 	flags.IntVar(&o.user, "uid", 0, "user and group to become")
@@ -99,6 +99,9 @@ func serveUplink(options uplinkOptions) error {
 }
 
 func readUplinkRules(path string) (uplink.Rules, error) {
+	if path == "" {
+		return uplink.ReadRules(os.Stdin) // a socket, which cannot be opened again by its name in /dev
+	}
 	file, err := os.Open(path)
 	if err != nil {
 		return uplink.Rules{}, err
